@@ -133,13 +133,18 @@ def test_an_option_stands_before_the_verb_or_behind_it_and_not_at_both(verb: tup
 
 def test_every_verb_that_asks_an_api_takes_these_options_and_no_other_lets_them_pass() -> None:
     takes = {
-        path[0]: {"--url", "--api-key-file", "--context"} <= {name for param in command.params for name in param.opts}
+        path: {"--url", "--api-key-file", "--context"} <= {name for param in command.params for name in param.opts}
         for path, command in commands(main)
         if path and not isinstance(command, click.Group)
     }
-    assert {verb for verb, does in takes.items() if not does} == ASK_NO_API
-    done = typed("--url", AWAY, "migrate")
-    assert (done.exit_code, "`waterclock migrate` does not use the API: leave out --url" in done.stderr) == (2, True)
+    asks = {path[0] for path, does in takes.items() if does}
+    assert {path[0] for path in takes} - asks == ASK_NO_API
+    mixed = {path for path, does in takes.items() if not does and path[0] in asks}
+    assert mixed == {("notices", "check"), ("notices", "test")}
+    for verb, *more in (("migrate",), ("notices check", "/dev/null"), ("notices test", "ops", "/dev/null")):
+        done = typed("--url", AWAY, *verb.split(), *more)
+        said = f"`waterclock {verb}` does not use the API: leave out --url"
+        assert (done.exit_code, said in done.stderr) == (2, True)
     assert not any("api-key" in name and "file" not in name for _, one in commands(main) for name in _options(one))
 
 

@@ -14,7 +14,7 @@ from tests.support.rollout import PREVIOUS
 from waterclock.client import models
 from waterclock.model.definition import Definition
 from waterclock_api.routes.schedules import ledger, simulate, strips
-from waterclock_api.schemas import overview, responses
+from waterclock_api.schemas import notices, overview, responses
 
 PAIRS: list[tuple[Any, Any]] = [
     (getattr(models, name), getattr(responses, name))
@@ -59,6 +59,8 @@ PAIRS: list[tuple[Any, Any]] = [
     (models.Fires, overview.Fires),
     (models.FireItem, overview.FireItem),
     (models.JobsIndex, overview.JobsIndex),
+    (models.Notice, notices.Notice),
+    (models.NoticeDelivery, notices.NoticeDelivery),
     (models.Simulation, simulate.Simulation),
 ]
 

@@ -16,7 +16,7 @@ from typing import Any, cast  # noqa: E402
 import click  # noqa: E402
 from click.shell_completion import CompletionItem  # noqa: E402
 
-from waterclock.cli.connection.options import chosen, connection_options  # noqa: E402
+from waterclock.cli.connection.options import connection_options, refuse_unused  # noqa: E402
 from waterclock.cli.short_help import ASK_NO_API, SECTIONS, SHORT_HELP  # noqa: E402
 from waterclock.kit.text.escaping import escaped  # noqa: E402
 from waterclock.kit.text.output_encoding import input_encoding, show_what_cannot_be_shown  # noqa: E402
@@ -169,9 +169,9 @@ def _lacking(verb: str, module: str) -> click.Command:
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """Waterclock: an event-sourced job scheduler and runner."""
-    given, verb = chosen(), ctx.invoked_subcommand
-    if given and verb in ASK_NO_API:
-        raise click.UsageError(f"`waterclock {verb}` does not use the API: leave out {' and '.join(given)}")
+    verb = ctx.invoked_subcommand
+    if verb in ASK_NO_API:
+        refuse_unused(verb)
     if not __debug__:
         raise click.UsageError("Python runs without asserts (-O, PYTHONOPTIMIZE), and Waterclock needs them")
 

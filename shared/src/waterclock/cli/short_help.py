@@ -30,7 +30,7 @@ SECTIONS = {
 ASK_NO_API = frozenset(
     {
         *("api", "bench", "completion", "context", "demo", "dev", "key", "migrate", "projector", "rebuild"),
-        *("notices", "notifier", "reconcile", "restore", "scheduler", "worker"),
+        *("notifier", "reconcile", "restore", "scheduler", "worker"),
     }
 )
 """Verbs that take no option for the API; a test compares it with them, too."""
@@ -53,7 +53,7 @@ SHORT_HELP = {
     "key": "API keys: create, list, rotate, revoke.",
     "ledger": "Verify and show what became of each scheduled time.",
     "migrate": "Migrate Postgres and Redis to this release; may be repeated.",
-    "notices": "Notices: check a file of rules, test a channel, resume.",
+    "notices": "Notices: what was told, rules, channels, mutes.",
     "notifier": "Run a notifier: it tells people what went wrong.",
     "plan": "Show what `apply` would do.",
     "fires": "List the next scheduled times of all jobs.",

@@ -417,6 +417,23 @@ def requeue_dropped(
     return Call(method="POST", path=("dropped", "requeue"), kind=models.Requeued, body=body, reads=dry_run)
 
 
+def list_notices(
+    *,
+    job: str | Iterable[str] | None = None,
+    run_id: str | Iterable[str] | None = None,
+    kind: str | Iterable[str] | None = None,
+    rule: str | Iterable[str] | None = None,
+    from_: str | None = None,
+    to: str | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Call[Page[models.Notice]]:
+    """What notifiers have told, newest first, with how it was delivered."""
+    query = {"jobId": _named(job), "runId": several(run_id), "kind": several(kind), "rule": several(rule)}
+    query |= {"from": from_, "to": to, "limit": limit, "cursor": cursor}
+    return Call(path=("notices",), kind=Page[models.Notice], query=query)
+
+
 def list_queues(*, executor: str | Iterable[str] | None = None) -> Call[Page[models.Queue]]:
     """What queues hold; `executor`: of runs of these executors alone, each by its key or an alias."""
     return Call(path=("queues",), query={"executor": several(executor)}, kind=Page[models.Queue])

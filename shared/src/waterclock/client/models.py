@@ -307,6 +307,43 @@ class Requeued(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     next_cursor: str | None = None
 
 
+class NoticeDelivery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The message that brings a notice to a channel."""
+
+    channel: str
+    state: str
+    at: str | None
+    tries: int
+    next_try_at: str | None
+    error: str | None
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a rule was told."""
+
+    id: str
+    kind: str
+    rule: str
+    at: str
+    since: str
+    count: int
+    job_id: str | None
+    job_group: str | None
+    job_name: str | None
+    run_id: str | None
+    instant: str | None
+    last: str | None
+    due: str | None
+    what: str | None
+    attempt: int | None
+    position: str | None
+    reason: str | None
+    reminder: int
+    recovers: str | None
+    of: str | None
+    deliveries: tuple[NoticeDelivery, ...]
+
+
 class Queue(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     name: str
     weight: int

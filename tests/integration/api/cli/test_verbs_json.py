@@ -52,6 +52,7 @@ VERBS = (
     ("fleet", "drain", "w1"),
     ("dropped", "list"),
     ("dropped", "requeue"),
+    ("notices", "list"),
 )
 
 

@@ -47,6 +47,7 @@ async def test_the_document_is_valid_and_the_answers_are_what_it_says(rig: MakeR
             ("/v1/monitor/jobs-index", "/v1/monitor/jobs-index"),
             ("/v1/monitor/fires", "/v1/monitor/fires"),
             ("/v1/monitor/fires?bins=2", "/v1/monitor/fires"),
+            ("/v1/monitor/notices", "/v1/monitor/notices"),
             (f"/v1/monitor/ledger/strips?jobId={job['id']}", "/v1/monitor/ledger/strips"),
             (RUNS, RUNS),
             (f"{RUNS}/{run_id}", f"{RUNS}/{{id}}"),

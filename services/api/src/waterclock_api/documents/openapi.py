@@ -81,6 +81,7 @@ _TAGS = {
     "events": "Read events, and follow them live.",
     "pulse": "Follow how the installation is, and what changes.",
     "ledger": "Prove that every scheduled time has exactly one outcome.",
+    "notices": "See what was told of jobs and runs, what is promised, and what rules would tell.",
     "dropped": "What repairs of the event log have dropped.",
     "me": "Learn who the API takes you for, and what you may do.",
     "process": "Health and metrics of this API process.",

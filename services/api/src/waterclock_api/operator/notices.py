@@ -1,4 +1,4 @@
-"""`waterclock notices`: the file of rules and its channels, tried where a notifier is to use them."""
+"""`waterclock notices`: the file of rules and its channels, tried where a notifier is to use them; what was told."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 
 import click
 
+from waterclock.cli.connection.options import refuse_unused
 from waterclock.cli.output import complain, tell
+from waterclock.cli.verbs.notices import list_
 from waterclock.kit.clock import SystemClock
 from waterclock.kit.randomness import token
 from waterclock.kit.service import Unfit, run_service
@@ -30,9 +32,12 @@ _FILE = click.argument(
 )
 
 
-@click.group(short_help="Notices: check a file of rules, test a channel, resume.")
+@click.group(short_help="Notices: what was told, rules, channels, mutes.")
 def notices() -> None:
-    """Check a file of rules, test its channels, say from where messages are sent: with the settings of a notifier."""
+    """See what was told; check a file of rules, test its channels, say from where messages are sent."""
+
+
+notices.add_command(list_)
 
 
 @notices.command(short_help="Check a file of rules.")
@@ -42,6 +47,8 @@ def check(file: Path) -> None:
 
     Nothing is sent. Without FILE, it is the one in WATERCLOCK_NOTICES.
     """
+
+    refuse_unused("notices check")
 
     async def work(_: asyncio.Event) -> None:
         async with _opened(file) as (rules, _sender):
@@ -58,6 +65,8 @@ def test(channel: str, file: Path) -> None:
 
     Without FILE, it is the one in WATERCLOCK_NOTICES. Exit code 1: it was not delivered.
     """
+
+    refuse_unused("notices test")
 
     async def work(_: asyncio.Event) -> None:
         async with _opened(file) as (rules, sender):

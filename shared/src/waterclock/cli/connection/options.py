@@ -21,6 +21,15 @@ def chosen() -> Mapping[str, str]:
     return {} if ctx is None else cast("dict[str, str]", ctx.meta.get(_CHOSEN, {}))
 
 
+def refuse_unused(verb: str) -> None:
+    """
+    Raises:
+        UsageError: something was chosen, and `verb` asks no API.
+    """
+    if given := chosen():
+        raise click.UsageError(f"`waterclock {verb}` does not use the API: leave out {' and '.join(given)}")
+
+
 def connection_options(verb: F) -> F:
     url = _option(URL, metavar="URL", help="URL of the API, such as https://waterclock.example.")
     key = _option(

@@ -1,0 +1,85 @@
+"""What the API answers of notices: what was told, of what, and how it was delivered."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from waterclock.kit.text.members import said
+from waterclock.model.notices.facts import What
+from waterclock.model.notices.kinds import Kind
+from waterclock.model.timestamps import Stamp
+from waterclock_api.schemas.requests import Cursor, Limit, Moment
+from waterclock_api.schemas.responses import NextCursor
+
+DeliveryState = Literal["waiting", "delivered", "digested", "dropped", "givenUp"]
+
+
+class NoticesQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Which notices to list."""
+
+    job_id: Annotated[tuple[str, ...], said("Notices of these jobs, by id.")] = ()
+    run_id: Annotated[tuple[str, ...], said("Notices of these runs, by id.")] = ()
+    kind: Annotated[tuple[Kind, ...], said("Notices of this kind, such as `failed` or `late`. Repeatable.")] = ()
+    rule: Annotated[tuple[str, ...], said("Notices of the rule with this name. Repeatable.")] = ()
+    from_: Annotated[Moment | None, said("Notices at this time or later.")] = msgspec.field(default=None, name="from")
+    to: Annotated[Moment | None, said("Notices at this time or before.")] = None
+    limit: Limit = 50
+    cursor: Cursor = None
+
+
+class NoticeDelivery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The message that brings a notice to a channel. Rules that say the same share one."""
+
+    channel: Annotated[str, said("Name of the channel.")]
+    state: Annotated[
+        DeliveryState,
+        said(
+            "`waiting`, also between two tries; `delivered`; `digested`: told in a digest with others; `dropped`: it "
+            "took back what was never delivered; `givenUp`: after three days, or because the channel refused it."
+        ),
+    ]
+    at: Annotated[Stamp | None, said("When that came to be; null while it waits.")]
+    tries: Annotated[int, said("How often it was sent.")]
+    next_try_at: Annotated[Stamp | None, said("When it is sent next, at the earliest; null unless it waits.")]
+    error: Annotated[str | None, said("Why the last try failed, as the channel said.")]
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a rule was told."""
+
+    id: Annotated[str, said("Id of the notice.")]
+    kind: Annotated[Kind, said("What it tells.")]
+    rule: Annotated[str, said("Name of the rule.")]
+    at: Annotated[Stamp, said("When it was known, by the clock of the event log.")]
+    since: Annotated[Stamp, said("When it began.")]
+    count: Annotated[int, said("How often it had happened since then.")]
+    job_id: Annotated[str | None, said("Id of the job; null: a run without one, or the installation itself.")]
+    job_group: Annotated[str | None, said("Group of the job at that time.")]
+    job_name: Annotated[str | None, said("Name of the job at that time.")]
+    run_id: Annotated[str | None, said("Id of the run.")]
+    instant: Annotated[Stamp | None, said("Scheduled time; of several that were skipped the first.")]
+    last: Annotated[Stamp | None, said("Of several that were skipped the last.")]
+    due: Annotated[Stamp | None, said("When it should have happened, as the job promises.")]
+    what: Annotated[
+        What | None, said("What was due then: the `start` or the `finish` of the run, or the end of the `attempt`.")
+    ]
+    attempt: Annotated[int | None, said("Number of the attempt.")]
+    position: Annotated[
+        str | None, said("Position of the event, or of the last event before a deadline passed without one.")
+    ]
+    reason: Annotated[
+        str | None, said("Why a time was skipped or a run cancelled; why an event cannot be read; what is lost.")
+    ]
+    reminder: Annotated[int, said("Which reminder it is; 0: none.")]
+    recovers: Annotated[Kind | None, said("Of `recovered`: the kind of notice that is over.")]
+    of: Annotated[str | None, said("Id of the notice that it repeats, or says is over.")]
+    deliveries: Annotated[list[NoticeDelivery], said("One for each channel of the rule.")]
+
+
+class Notices(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A page of notices."""
+
+    items: Annotated[list[Notice], said("The notices, newest first.")]
+    next_cursor: NextCursor
