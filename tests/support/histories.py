@@ -23,6 +23,8 @@ from waterclock.model.events import (
     JobEnabled,
     LogLine,
     LogsCleared,
+    NoticesMuted,
+    NoticesUnmuted,
     RunCancelled,
     RunCancelRequested,
     RunDied,
@@ -40,7 +42,7 @@ from waterclock.model.events import (
     WorkerJoined,
     WorkerLeft,
 )
-from waterclock.model.ids import JobId, RunId
+from waterclock.model.ids import JobId, MuteId, RunId
 from waterclock.model.outcomes import Error
 from waterclock.model.places import PlaceSpec
 from waterclock.model.positions import Position
@@ -92,11 +94,12 @@ class _World:
         self.enabled: set[str] = set()
         self.runs: list[_Run] = []
         self.sessions: list[str] = []
+        self.mutes: list[str] = []
         self.epoch = self.fence = 0
         self.made = 0
 
     def move(self) -> None:
-        moves: list[Callable[[], None]] = [self.create_job, self.request_run, self.fleet]
+        moves: list[Callable[[], None]] = [self.create_job, self.request_run, self.fleet, self.mute]
         if self.jobs:
             moves += [self.change_job, self.decide, self.clear]
         live = [run for run in self.runs if not run.ended]
@@ -141,6 +144,18 @@ class _World:
             case _:
                 del self.jobs[job]
                 self.events.append(JobDeleted(**given))
+
+    def mute(self) -> None:
+        if self.mutes and self.pick(2):
+            mute_id = MuteId(self.mutes[self.pick(len(self.mutes))])
+            self.events.append(NoticesUnmuted(mute_id=mute_id, actor="ana", reason="over" if self.pick(2) else None))
+            return
+        self.mutes.append(self.name("m"))
+        whose: dict[str, Any] = {"group": "reports"} if self.pick(2) else {"label": "team=x"}
+        if self.jobs and self.pick(2):
+            whose = {"job_id": JobId(self.job())}
+        mute_id = MuteId(self.mutes[-1])
+        self.events.append(NoticesMuted(mute_id=mute_id, until=self.now(), reason="why\0", actor="ana", **whose))
 
     def decide(self) -> None:
         at = self.now()

@@ -25,6 +25,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         *("run.cancelRequested", "run.cancelled", "run.lost", "run.died", "result.refused"),
     ),
     "Steps": ("step.started", "step.log", "step.progress", "step.finished"),
+    "Notices": ("notices.muted", "notices.unmuted"),
     "Queues and workers": ("queue.paused", "queue.resumed", "worker.joined", "worker.left"),
     "Schedulers and the event log": (
         *("leadership.taken", "epoch.began", "log.forked", "archive.lost", "log.truncated"),

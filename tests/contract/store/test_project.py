@@ -71,7 +71,7 @@ def test_any_history_in_any_batches_gives_the_same_read_models(migrated_postgres
         async with await psycopg.AsyncConnection.connect(migrated_postgres_url, autocommit=True) as connection:
             await connection.execute(
                 "TRUNCATE events, partitions, log_lines, clearings, jobs, runs, attempts, steps, decisions, workers,"
-                " executors, chain"
+                " executors, mutes, chain"
             )
             await connection.execute(statement("add_partition"), {"partition": 0})
             at: Position | None = None

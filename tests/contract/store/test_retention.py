@@ -15,6 +15,8 @@ from waterclock.model.events import (
     FireSkipped,
     JobCreated,
     LogLine,
+    NoticesMuted,
+    NoticesUnmuted,
     QueuePaused,
     RunFailed,
     RunRequested,
@@ -23,7 +25,7 @@ from waterclock.model.events import (
     StepLogged,
     WorkerJoined,
 )
-from waterclock.model.ids import JobId, RunId
+from waterclock.model.ids import JobId, MuteId, RunId
 from waterclock.model.outcomes import Error
 from waterclock.model.timestamps import stamp
 from waterclock.store import archive, retention
@@ -137,6 +139,33 @@ async def test_a_month_is_dropped_but_for_what_is_needed_later(connection: Conne
     assert await compare(connection) == []
     assert await rebuilt(connection, swap=True) == dict.fromkeys(READ_MODELS, True)
     assert await rows(connection, "SELECT mark FROM jobs") == mark
+
+
+async def test_mutes_stay_and_those_in_force_stay_in_force(connection: Connection) -> None:
+    await put(connection)
+    last = await archive.position(connection, 0)
+    until = stamp(LATER + 10 * DAY)
+    over, standing = MuteId("j-mover"), MuteId("mstanding")
+    events: list[Event] = [
+        NoticesMuted(mute_id=over, job_id=J, until=until, reason="noisy"),
+        NoticesUnmuted(mute_id=over, job_id=J),
+        NoticesMuted(mute_id=standing, group="reports", until=until, reason="a move"),
+        QueuePaused(queue="low"),
+    ]
+    await project(connection, last, entries_of(events, after=last))
+    before = await rows(connection, "SELECT * FROM mutes ORDER BY mute_id")
+    assert len(before) == 2
+
+    for day in range(2):  # the second time what the month has left behind is swept
+        await retention.forget(connection, Keep(events=timedelta(days=30)), LATER + day * DAY)
+
+    assert await months(connection) == ["events_default"]
+    kept = await rows(connection, "SELECT type FROM events WHERE type LIKE 'notices.%%' ORDER BY seq")
+    assert kept == [("notices.muted",), ("notices.unmuted",), ("notices.muted",)]
+    assert await rows(connection, "SELECT * FROM mutes ORDER BY mute_id") == before
+    assert await compare(connection) == []
+    assert await rebuilt(connection, swap=True) == dict.fromkeys(READ_MODELS, True)
+    assert await rows(connection, "SELECT * FROM mutes ORDER BY mute_id") == before
 
 
 async def test_what_was_left_of_a_month_goes_when_it_is_needed_no_longer(connection: Connection) -> None:

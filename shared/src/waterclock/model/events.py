@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from waterclock.model.definition import Definition
-from waterclock.model.ids import JobId, RunId
+from waterclock.model.ids import JobId, MuteId, RunId
 from waterclock.model.outcomes import AttemptOutcome, Error
 from waterclock.model.places import PlaceSpec, ReferenceSpec
 from waterclock.model.retry import RetryPolicy
@@ -34,6 +34,7 @@ Level = Literal["debug", "info", "warning", "error"]
 _AN_ID = msgspec.Meta(max_length=64)
 OfJob = Annotated[JobId, _AN_ID]
 OfRun = Annotated[RunId, _AN_ID]
+OfMute = Annotated[MuteId, _AN_ID]
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 """What a column of four bytes holds."""
 Fence = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
@@ -268,6 +269,32 @@ class StepFinished(AttemptEvent, frozen=True, kw_only=True, tag="step.finished")
     error: Error | None = None
 
 
+# --- notices ------------------------------------------------------------------------------------------------------
+
+
+class NoticesMuted(Event, frozen=True, kw_only=True, tag="notices.muted"):
+    """Notices are not sent until then: those of one job, of a group, of all that has a label, or all.
+
+    That of a job is in its partition, any other in partition 0. One that names none of the four mutes nothing.
+    """
+
+    mute_id: OfMute
+    until: Stamped
+    reason: str
+    job_id: OfJob | None = None
+    group: str | None = None
+    label: str | None = None  # name=value
+    all_: bool = msgspec.field(default=False, name="all")
+
+
+class NoticesUnmuted(Event, frozen=True, kw_only=True, tag="notices.unmuted"):
+    """They are sent again before that."""
+
+    mute_id: OfMute
+    job_id: OfJob | None = None
+    reason: str | None = None
+
+
 # --- queues, fleet, the log itself --------------------------------------------------------------------------------
 
 
@@ -396,6 +423,8 @@ StoredEvent = (
     | StepLogged
     | StepProgressed
     | StepFinished
+    | NoticesMuted
+    | NoticesUnmuted
     | QueuePaused
     | QueueResumed
     | WorkerJoined

@@ -14,6 +14,7 @@ from typing import NewType
 
 JobId = NewType("JobId", str)
 RunId = NewType("RunId", str)
+MuteId = NewType("MuteId", str)
 
 ID_PATTERN = re.compile(r"[0-9a-z-]{1,64}")
 
@@ -67,6 +68,17 @@ def retried_run(run_id: str, command_id: str) -> RunId:
 def backfilled_run(job_id: JobId, command_id: str, instant_ms: int) -> RunId:
     """The run that a backfill requests for an instant; one more, whatever was decided of the instant."""
     return RunId(f"{job_id}-b{digest(f'backfill {command_id} {instant_ms}', 12)}")
+
+
+def created_mute(job_id: JobId | None, command_id: str) -> MuteId:
+    """The mute that a command asks for: of a job, or (without one) of what no single partition holds."""
+    suffix = f"m{digest(f'mute {command_id}', 12)}"
+    return MuteId(suffix if job_id is None else f"{job_id}-{suffix}")
+
+
+def partition_of_mute(mute_id: MuteId, partitions: int) -> int:
+    """The partition that has the events of a mute: its job's, and 0 of one that is of no single job."""
+    return partition_of(mute_id, partitions) if "-" in mute_id else 0
 
 
 def partition_of(some_id: str, partitions: int) -> int:

@@ -2,5 +2,9 @@
 
 from __future__ import annotations
 
-LEVEL = 2
-"""From 1 on: `log.truncated`. From 2 on: the `promise` of a job, which APIs of an earlier level would drop, too."""
+PROMISES = 2
+"""From here on: the `promise` of a job, which APIs of an earlier level would drop, too."""
+MUTES = 3
+"""From here on: mutes, of which projectors of an earlier level would tell nobody."""
+LEVEL = 3
+"""From 1 on: `log.truncated`; from later ones what is named above."""

@@ -13,13 +13,26 @@ from waterclock.log.commands.aside import announced
 from waterclock.log.commands.bodies import part
 from waterclock.log.commands.idempotency import Command, Replayed
 from waterclock.log.commands.jobs import Appended, define
+from waterclock.log.commands.mutes import mute, unmute
 from waterclock.log.commands.queues import Paused, depths, set_paused
 from waterclock.log.commands.requests import request
 from waterclock.log.connection.errors import LogFull
 from waterclock.log.liveness import sessions
 from waterclock.log.liveness.leadership import acquire, release
 from waterclock.log.recovery.opening import prepare
-from waterclock.model.events import JobChanged, JobDeleted, JobDisabled, LeadershipTaken, QueuePaused, QueueResumed
+from waterclock.model.events import (
+    JobChanged,
+    JobDeleted,
+    JobDisabled,
+    LeadershipTaken,
+    NoticesMuted,
+    NoticesUnmuted,
+    QueuePaused,
+    QueueResumed,
+)
+from waterclock.model.ids import created_mute
+from waterclock.model.positions import Position
+from waterclock.model.timestamps import stamp
 
 
 @pytest_asyncio.fixture
@@ -73,6 +86,15 @@ async def test_a_queue_can_be_paused_and_resumed_also_by_a_repeated_command(log:
         assert isinstance(
             await set_paused(log, command=Command(id="resume"), event=QueueResumed(queue="default", actor="me")), Paused
         )
+
+
+async def test_notices_can_be_muted_and_unmuted(log: Log) -> None:
+    mute_id = created_mute(None, "mute")
+    async with full(log):
+        wanted = NoticesMuted(mute_id=mute_id, group="reports", until=stamp(1), reason="Redis is full")
+        assert isinstance(await mute(log, command=Command(id="mute"), event=wanted), Position)
+        over = NoticesUnmuted(mute_id=mute_id)
+        assert isinstance(await unmute(log, command=Command(id="unmute"), event=over), Position)
 
 
 async def test_a_name_is_released_and_none_reserved(log: Log) -> None:

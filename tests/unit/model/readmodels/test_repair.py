@@ -11,6 +11,8 @@ from waterclock.model.definition import Definition
 from waterclock.model.events import (
     AnyRunEvent,
     JobCreated,
+    NoticesMuted,
+    NoticesUnmuted,
     QueuePaused,
     QueueResumed,
     ResultRefused,
@@ -21,7 +23,7 @@ from waterclock.model.events import (
     RunStarted,
     StoredEvent,
 )
-from waterclock.model.ids import JobId, RunId
+from waterclock.model.ids import JobId, RunId, created_mute
 from waterclock.model.positions import Position
 from waterclock.model.readmodels.repair import (
     Answered,
@@ -33,7 +35,7 @@ from waterclock.model.readmodels.repair import (
     paused,
     waiting_from,
 )
-from waterclock.model.timestamps import Stamp, millis
+from waterclock.model.timestamps import Stamp, millis, stamp
 from waterclock.wire.envelope import Entry
 
 J, R = JobId("j"), RunId("j-r")
@@ -173,12 +175,18 @@ def test_a_command_is_answered_by_the_event_that_it_led_to() -> None:
     asked = RunRequested(run_id=R, trigger="manual", invoke_target="t", queue="low", command_id="k", fingerprint="f")
     stopped = RunCancelled(run_id=R, command_id="s")
     refused = ResultRefused(run_id=R, attempt=1, fence=7, outcome="failed")
+    mute_id = created_mute(J, "m")
+    muted = NoticesMuted(mute_id=mute_id, job_id=J, until=stamp(1), reason="noisy", command_id="m", fingerprint="f")
+    told = NoticesUnmuted(mute_id=mute_id, job_id=J, command_id="u")
 
-    assert [answered(place(1), event) for event in (created, asked, stopped, refused)] == [
+    events = (created, asked, stopped, refused, muted, told)
+    assert [answered(place(1), event) for event in events] == [
         Answered(command_id="c", fingerprint=None, position=place(1), version=1),
         Answered(command_id="k", fingerprint="f", position=place(1), run_id=R),
         Answered(command_id="s", fingerprint=None, position=place(1), run_id=R, at_once=True),
         Answered(command_id=f"refused {R} 7", fingerprint=None, position=place(1)),
+        Answered(command_id="m", fingerprint="f", position=place(1)),
+        Answered(command_id="u", fingerprint=None, position=place(1)),
     ]
 
 

@@ -145,6 +145,29 @@ class ExecutorChange(RowChange, frozen=True, kw_only=True):
     announced_at: Stamp
 
 
+class MuteChange(RowChange, frozen=True, kw_only=True):
+    KEY = ("mute_id",)
+    MAKES = "muted_at"
+
+    mute_id: str
+    partition: Column[int] = UNSET
+    epoch: Column[int] = UNSET  # with seq: of the event that muted
+    seq: Column[int] = UNSET
+    job_id: Column[str | None] = UNSET  # of these three and the next one says what is muted
+    job_group: Column[str | None] = UNSET
+    labels: Column[dict[str, str] | None] = UNSET  # one, which a job has among others
+    everything: Column[bool] = UNSET
+    muted_at: Column[Stamp] = UNSET
+    until: Column[Stamp] = UNSET
+    actor: Column[str | None] = UNSET
+    reason: Column[str] = UNSET
+    unmuted_at: Column[Stamp | None] = UNSET
+    unmuted_epoch: Column[int | None] = UNSET  # with seq: of the last event that unmuted
+    unmuted_seq: Column[int | None] = UNSET
+    unmuted_by: Column[str | None] = UNSET
+    unmuted_reason: Column[str | None] = UNSET
+
+
 class DecisionInsert(RowChange, frozen=True, kw_only=True):
     """Instants that fired nothing."""
 
@@ -220,6 +243,7 @@ Change = (
     | StepChange
     | WorkerChange
     | ExecutorChange
+    | MuteChange
     | DecisionInsert
     | LineInsert
     | LinesCleared

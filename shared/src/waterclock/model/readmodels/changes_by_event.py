@@ -24,6 +24,8 @@ from waterclock.model.events import (
     JobEnabled,
     LogForked,
     LogsCleared,
+    NoticesMuted,
+    NoticesUnmuted,
     RunCancelled,
     RunCancelRequested,
     RunDied,
@@ -55,6 +57,7 @@ from waterclock.model.readmodels.change_types import (
     JobChange,
     LineInsert,
     LinesCleared,
+    MuteChange,
     RunChange,
     ServerChange,
     StepChange,
@@ -124,6 +127,8 @@ def project(position: Position, at_ms: int, event: StoredEvent) -> tuple[Change,
             return _joined(at, event)
         case WorkerLeft(session=session, reason=reason) if position.partition == FLEET_PARTITION:
             return (WorkerChange(session=session, left_at=at, left_reason=reason),)
+        case NoticesMuted() | NoticesUnmuted():
+            return (_muted(position, at, event),)
         case EpochBegan(server=server) | LogForked(server=server):
             return (ServerChange(server=server),)
         case _:
@@ -329,6 +334,37 @@ def _defined(definition: Definition) -> dict[str, Any]:
         "labels": definition.labels,
         "definition": definition,
     }
+
+
+def _muted(position: Position, at: Stamp, event: NoticesMuted | NoticesUnmuted) -> MuteChange:
+    if isinstance(event, NoticesUnmuted):
+        return MuteChange(
+            mute_id=event.mute_id,
+            unmuted_at=at,
+            unmuted_epoch=position.epoch,
+            unmuted_seq=position.seq,
+            unmuted_by=event.actor,
+            unmuted_reason=event.reason,
+        )
+    return MuteChange(
+        mute_id=event.mute_id,
+        partition=position.partition,
+        epoch=position.epoch,
+        seq=position.seq,
+        job_id=event.job_id,
+        job_group=event.group,
+        labels=None if event.label is None else _label(event.label),
+        everything=event.all_,
+        muted_at=at,
+        until=event.until,
+        actor=event.actor,
+        reason=event.reason,
+    )
+
+
+def _label(text: str) -> dict[str, str]:
+    name, _, value = text.partition("=")
+    return {name: value}
 
 
 def _joined(at: Stamp, event: WorkerJoined) -> tuple[Change, ...]:

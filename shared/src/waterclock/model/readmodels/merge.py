@@ -18,6 +18,7 @@ from waterclock.model.readmodels.change_types import (
     JobChange,
     LineInsert,
     LinesCleared,
+    MuteChange,
     RowChange,
     RunChange,
     ServerChange,
@@ -41,6 +42,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[StepChange, ...]
     workers: tuple[WorkerChange, ...]
     executors: tuple[ExecutorChange, ...]
+    mutes: tuple[MuteChange, ...]
     decisions: tuple[DecisionInsert, ...]
     lines: tuple[LineInsert, ...]
     ended: tuple[StepsEnded, ...]
@@ -86,6 +88,7 @@ def fold(changes: Iterable[Change]) -> Batch:
         steps=tuple(rows[StepChange].values()),
         workers=tuple(rows[WorkerChange].values()),
         executors=tuple(rows[ExecutorChange].values()),
+        mutes=tuple(rows[MuteChange].values()),
         decisions=tuple(rows[DecisionInsert].values()),
         lines=tuple(lines),
         ended=tuple(ended),

@@ -17,6 +17,8 @@ from waterclock.model.definition import Definition
 from waterclock.model.events import (
     JobEvent,
     LogsCleared,
+    NoticesMuted,
+    NoticesUnmuted,
     QueuePaused,
     QueueResumed,
     ResultRefused,
@@ -193,7 +195,7 @@ def answered(position: Position, event: StoredEvent) -> Answered | None:
             return replace(known, run_id=run_id)
         case RunCancelRequested(run_id=run_id) | RunCancelled(run_id=run_id):
             return replace(known, run_id=run_id, at_once=isinstance(event, RunCancelled))
-        case LogsCleared() | QueuePaused() | QueueResumed():
+        case LogsCleared() | QueuePaused() | QueueResumed() | NoticesMuted() | NoticesUnmuted():
             return known
         case JobEvent():
             return replace(known, version=event.version)

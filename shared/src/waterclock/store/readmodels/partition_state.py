@@ -17,6 +17,8 @@ from waterclock.model.definition import Definition
 from waterclock.model.events import (
     AnyJobEvent,
     AnyRunEvent,
+    NoticesMuted,
+    NoticesUnmuted,
     QueuePaused,
     QueueResumed,
     ResultRefused,
@@ -68,6 +70,8 @@ _REMEMBERED = _tags(
     AnyJobEvent
     | QueuePaused
     | QueueResumed
+    | NoticesMuted
+    | NoticesUnmuted
     | ResultRefused
     | RunCancelRequested
     | RunRequested

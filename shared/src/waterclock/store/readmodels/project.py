@@ -84,6 +84,7 @@ async def write_models(connection: Connection, batch: Batch) -> None:
         ("write_decisions", batch.decisions),
         ("write_workers", batch.workers),
         ("write_executors", batch.executors),
+        ("write_mutes", batch.mutes),
     ):
         if rows:
             await connection.execute(statement(name), {"rows": Jsonb(rows, dumps=_encode)})

@@ -16,6 +16,7 @@ from waterclock.model.readmodels.change_types import (
     DecisionInsert,
     ExecutorChange,
     JobChange,
+    MuteChange,
     RowChange,
     RunChange,
     StepChange,
@@ -33,6 +34,7 @@ READ_MODELS: dict[str, type[RowChange]] = {
     "decisions": DecisionInsert,
     "workers": WorkerChange,
     "executors": ExecutorChange,
+    "mutes": MuteChange,
 }
 
 

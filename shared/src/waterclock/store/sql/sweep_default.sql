@@ -6,7 +6,7 @@ WHERE ctid >= %(first)s::tid
   AND at < (SELECT before FROM forgotten WHERE what = 'events')
   AND type NOT IN (
       'job.created', 'job.changed', 'job.enabled', 'job.disabled', 'job.deleted', 'queue.paused', 'queue.resumed',
-      'worker.joined', 'worker.left'
+      'worker.joined', 'worker.left', 'notices.muted', 'notices.unmuted'
   )
   AND (SELECT runs.run_id FROM runs WHERE runs.run_id = events_default.run_id) IS NULL
   AND (partition, epoch, seq) NOT IN (SELECT partition, epoch, seq FROM partitions);
