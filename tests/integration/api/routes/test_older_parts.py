@@ -14,7 +14,7 @@ from waterclock.store.connection.migrate import migrate
 from waterclock.store.connection.pool import Connection, connect_anew, open_pool, unopened_pool
 from waterclock.store.connection.statements import statement
 from waterclock.store.locks import PROJECTORS
-from waterclock.wire.level import LEVEL
+from waterclock.wire.level import LEVEL, PROMISES
 from waterclock_api.consistency.older_parts import older_parts
 from waterclock_api.operator.diagnostics.older_parts import of_parts
 
@@ -92,7 +92,7 @@ async def test_a_promise_is_refused_until_they_are_gone(rig: MakeRig, older: str
         job = (await api.http.post(JOBS, json=PROMISING)).json()
         path, none = f"{JOBS}/{job['id']}", job | {"promise": None}
         url = api.postgres_url
-        async with api_of(url, "") if older == "API" else projector_of(url, LEVEL - 1):
+        async with api_of(url, "") if older == "API" else projector_of(url, PROMISES - 1):
             await _refuses(api, older)
             changed = await api.http.put(path, json=job | {"remark": "which the other would project without it"})
             assert changed.json()["type"] == "/problems#older-release"

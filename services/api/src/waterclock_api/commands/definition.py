@@ -6,26 +6,23 @@ from functools import partial
 from typing import Any
 
 import msgspec
-import psycopg
 
 from waterclock.model.cron.parse import names_zone
 from waterclock.model.definition import Definition
-from waterclock.model.errors import Flaw, OlderPartsAtWork, TryLater
+from waterclock.model.errors import Flaw
 from waterclock.model.ids import JobId
 from waterclock.model.parameters.authority import same_executor
 from waterclock.model.parameters.bounds import promises_alike, same_schedule, schedule_flaws
 from waterclock.model.parameters.promise_bounds import promise_notes, success_flaws
+from waterclock.wire.level import PROMISES
 from waterclock_api.commands.context import CommandContext
-from waterclock_api.consistency.older_parts import older_parts
-from waterclock_api.http.problems import ReadTooSlow
+from waterclock_api.commands.known_to_all import check_known_to_all
 from waterclock_api.http.request_body import read_struct, refuse
-from waterclock_api.queries.sources import COMMAND
 from waterclock_api.schemas.requests import READ_ONLY, JobWrite
 from waterclock_api.schemas.responses import Note
 from waterclock_api.validation.place_bounds import check_places
 from waterclock_api.validation.values import check_params, check_queue, check_target, definition_of
 
-_ASK_AGAIN = 5.0  # s
 _STAND_INS = {"job_name": "-", "invoke_target": ""}
 
 
@@ -86,24 +83,8 @@ async def definition_in(
         )
     refuse(flaws)
     if definition.promise:
-        await _check_all_know(context)
+        await check_known_to_all(context, "promise", PROMISES)
     return definition
-
-
-async def _check_all_know(context: CommandContext) -> None:
-    """
-    Raises:
-        OlderPartsAtWork: some know no promise.
-        TryLater: Postgres, which knows who is at work, does not answer.
-    """
-    try:
-        async with context.reading(COMMAND) as connection:
-            older = await older_parts(connection)
-    except (psycopg.OperationalError, ReadTooSlow) as error:
-        said = "A job with a promise is written only while Postgres tells which releases are at work; it does not now."
-        raise TryLater(said, after_s=_ASK_AGAIN) from error
-    if older:
-        raise OlderPartsAtWork("promise", older)
 
 
 def _resolved(zone: str) -> Note:

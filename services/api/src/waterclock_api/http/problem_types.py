@@ -101,8 +101,8 @@ _ALL = (
         409,
         "older-release",
         "A part of an earlier release is at work",
-        "The job has a `promise`, and a projector or an API of an earlier release would lose it. `detail` names those. "
-        "Nothing was stored.",
+        "The job has a `promise`, or notices are to be muted, and a projector or an API of an earlier release would "
+        "lose that. `detail` names those. Nothing was stored.",
         "Finish the upgrade, then repeat the request. `waterclock doctor` names the parts that are left.",
     ),
     Kind(

@@ -1,4 +1,4 @@
-"""What `waterclock doctor` says of projectors and APIs of an earlier release, beside which no promise is written."""
+"""What `waterclock doctor` says of projectors and APIs of an earlier release: beside them not all can be written."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ async def of_parts(connection: Connection) -> AsyncGenerator[Finding]:
         return
     said = (
         f"of an earlier release: {', '.join(map(str, found))}. They lose the promise of a job that they edit or "
-        "project, and none can be written now"
+        "project, and neither a promise nor a mute can be written now"
     )
     yield warning(CHECK, said, "replace them; if jobs had promises before, run `waterclock rebuild --swap` afterwards")
