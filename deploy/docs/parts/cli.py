@@ -12,7 +12,7 @@ from waterclock.cli.main import main
 from waterclock.cli.short_help import SECTIONS
 
 WIDTH = 120
-SERVICES = ("migrate", "api", "projector", "scheduler", "worker", "notifier")
+SERVICES = ("migrate", "api", "projector", "scheduler", "worker", "notifier", "publisher")
 COMMON = {"--json", "--utc", "--url", "--api-key-file", "--context", "--help"}
 """Options that the head of the page explains; what a command says otherwise of one is in its table."""
 TIMES = " Such as 1h, yesterday, '2026-11-28 03:00' or RFC 3339."

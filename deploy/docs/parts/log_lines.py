@@ -16,7 +16,7 @@ SOURCES = (
     *("services/worker/src/waterclock_worker", "shared/src/waterclock"),
 )
 LEVELS = ("info", "warning", "error", "critical")
-GROUPS = ("all", "api", "projector", "scheduler", "worker", "notifier")
+GROUPS = ("all", "api", "projector", "scheduler", "worker", "notifier", "publisher")
 TITLES = {
     "all": "Every service",
     "api": "API",
@@ -24,6 +24,7 @@ TITLES = {
     "scheduler": "Scheduler",
     "worker": "Worker",
     "notifier": "Notifier",
+    "publisher": "Publisher",
 }
 MEANING: Mapping[str, Mapping[str, str]] = {
     "all": {
@@ -52,6 +53,8 @@ MEANING: Mapping[str, Mapping[str, str]] = {
         "process failed": "The process ends by an unexpected error",
         "thread failed": "A thread ended by an unexpected error",
         "log lines lost": "Standard error was not read fast enough",
+        "partition taken": "This process judges or publishes the events of a partition from now on",
+        "partition handed over": "Another process does so now",
     },
     "api": {
         "authentication is off": "Started with `WATERCLOCK_KEYLESS`: requests are not authenticated",
@@ -95,7 +98,7 @@ MEANING: Mapping[str, Mapping[str, str]] = {
         "reads them",
         "event unreadable": "An event cannot be read, and was put into quarantine",
         "stalled projector ended": "A projector that hung was cut off from Postgres",
-        "no partitions assigned": "This projector cannot get a share of the partitions",
+        "no partitions assigned": "This process cannot get a share of the partitions",
         "partitions assigned again": "It gets a share again",
         "archive tables not created": "The role of Postgres may not create tables for new months",
         "retention failed": "Retention could not delete anything in this hour",
@@ -184,7 +187,6 @@ MEANING: Mapping[str, Mapping[str, str]] = {
         "stored jobs not checked": "Stored jobs could not be read at the start",
     },
     "notifier": {
-        "judging": "The notifier judges the events of a partition",
         "judging stopped": "Postgres does not respond, or another notifier judges the partition",
         "judging resumed": "Events are judged again",
         "events missing in the archive": "Events were lost. What they said is not told; the present is judged on",
@@ -203,6 +205,13 @@ MEANING: Mapping[str, Mapping[str, str]] = {
         "notices sent from here again": "Messages are sent from here again",
         "notices file read": "A changed file of rules is in force",
         "notices file not usable": "A changed file of rules is wrong. The last right one stays in force",
+    },
+    "publisher": {
+        "publishing stopped": "Postgres or the server that is published to does not respond, or another publishes",
+        "publishing resumed": "Events are published again",
+        "publisher muted": "The database tells for another place: nothing is published here. See `notices resume`",
+        "origin not known": "Postgres does not respond: whether the database is a copy is not known",
+        "origin known again": "Postgres responds again",
     },
 }
 

@@ -21,7 +21,15 @@ from waterclock_api.main import api
 from waterclock_api.notifier_main import notifier
 from waterclock_api.operator.migrate import migrate
 from waterclock_api.projector_main import projector
-from waterclock_api.settings import ApiSettings, MigrateSettings, NotifierSettings, ProjectorSettings, StoreSettings
+from waterclock_api.publisher_main import publisher
+from waterclock_api.settings import (
+    ApiSettings,
+    MigrateSettings,
+    NotifierSettings,
+    ProjectorSettings,
+    PublisherSettings,
+    StoreSettings,
+)
 from waterclock_scheduler.main import SchedulerSettings, scheduler
 from waterclock_worker.main import worker
 from waterclock_worker.settings import ReachSettings, WorkerSettings
@@ -35,6 +43,7 @@ SERVICES: Mapping[click.Command, tuple[Kind, ...]] = {
     scheduler: (RedisSettings, SchedulerSettings, TelemetrySettings),
     worker: (RedisSettings, WorkerSettings, ReachSettings, TelemetrySettings),
     notifier: (RedisSettings, StoreSettings, NotifierSettings, CallerSettings, TelemetrySettings),
+    publisher: (RedisSettings, StoreSettings, PublisherSettings, TelemetrySettings),
     migrate: (RedisSettings, StoreSettings, MigrateSettings),
 }
 """What each service reads; a test compares it with the options that the service has."""
@@ -66,6 +75,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     ),
     "Projector and retention": ("keep_events", "keep_runs", "stream_bytes", "trim_after"),
     "Notifier": ("notices", "notices_services", "public_url"),
+    "Publisher": ("publish_url", "publish_stream", "publish_length", "publish_types", "publish_groups"),
     "Migration": ("partitions", "queue_weights"),
     "Health checks, traces and log lines": (
         *("health_port", "log_level", "log_format", "otlp_endpoint", "trace_sample"),
@@ -94,6 +104,7 @@ SEE: Mapping[str, str] = {
     "otlp_endpoint": "[telemetry](telemetry.md#where-traces-and-metrics-go)",
     "trace_sample": "[sampling](telemetry.md#where-traces-and-metrics-go)",
     "log_level": "[log lines](log-lines.md)",
+    "publish_url": "[events for other services](published-events.md)",
     "context": "[contexts](access.md#urls-and-keys-of-commands)",
 }
 

@@ -140,7 +140,7 @@ def test_every_verb_that_asks_an_api_takes_these_options_and_no_other_lets_them_
     asks = {path[0] for path, does in takes.items() if does}
     assert {path[0] for path in takes} - asks == ASK_NO_API
     mixed = {path for path, does in takes.items() if not does and path[0] in asks}
-    assert mixed == {("notices", "check"), ("notices", "test")}
+    assert mixed == {("notices", "check"), ("notices", "resume"), ("notices", "test")}
     for verb, *more in (("migrate",), ("notices check", "/dev/null"), ("notices test", "ops", "/dev/null")):
         done = typed("--url", AWAY, *verb.split(), *more)
         said = f"`waterclock {verb}` does not use the API: leave out --url"

@@ -12,7 +12,14 @@ from waterclock.cli.connection.resolve import ClientSettings
 from waterclock.kit.http import guard
 from waterclock.kit.settings import PREFIX, RedisSettings, TelemetrySettings
 from waterclock_api.access.token_settings import TokenSettings
-from waterclock_api.settings import ApiSettings, MigrateSettings, NotifierSettings, ProjectorSettings, StoreSettings
+from waterclock_api.settings import (
+    ApiSettings,
+    MigrateSettings,
+    NotifierSettings,
+    ProjectorSettings,
+    PublisherSettings,
+    StoreSettings,
+)
 from waterclock_dev.servers.external import Elsewhere
 from waterclock_scheduler.main import SchedulerSettings
 from waterclock_worker.executors.backup.postgres import programs
@@ -27,6 +34,7 @@ SETTINGS = (
     ApiSettings,
     ProjectorSettings,
     NotifierSettings,
+    PublisherSettings,
     MigrateSettings,
     SchedulerSettings,
     WorkerSettings,
@@ -44,7 +52,7 @@ OF_EXECUTORS = {
 
 
 PAGE = DOCS / "reference" / "settings.md"
-SERVICES = {"api", "projector", "scheduler", "worker", "notifier", "migrate"}
+SERVICES = {"api", "projector", "scheduler", "worker", "notifier", "publisher", "migrate"}
 
 
 def test_the_page_has_a_section_for_each_setting() -> None:

@@ -26,8 +26,8 @@ from waterclock.log.client import Log
 from waterclock.log.connection.errors import LogUnavailable, LogUnfit
 from waterclock.store.connection.pool import unopened_pool
 from waterclock.store.connection.startup import open_or_stopped
+from waterclock_api.followers.origin import origin_of
 from waterclock_api.notifier.delivery.sender import Sender
-from waterclock_api.notifier.origin import origin_of
 from waterclock_api.notifier.rules_source import BadNotices, RulesSource
 from waterclock_api.notifier.sending import sender_of
 from waterclock_api.notifier.service import Notifier

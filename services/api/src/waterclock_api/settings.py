@@ -1,4 +1,7 @@
-"""What the environment says to the API and the projector."""
+"""What the environment says to the services of this package.
+
+It is long: each setting has its help beside it.
+"""
 
 from __future__ import annotations
 
@@ -232,6 +235,53 @@ class NotifierSettings(ChannelSettings, frozen=True, kw_only=True):
             "force.",
         ),
     ]
+
+
+class PublisherSettings(msgspec.Struct, frozen=True, kw_only=True):
+    public_url: Annotated[
+        str | None,
+        helps(
+            "URL of this installation for people, which events name as their source.",
+            example="https://scheduler.example",
+            more="It is that of the notifiers.",
+        ),
+    ] = None
+    publish_url: Annotated[
+        str,
+        helps(
+            "URL of the Redis server that events are published to.",
+            example="redis://publisher:password@events.example:6379/0",
+            secret=True,
+        ),
+    ]
+    publish_stream: Annotated[
+        Annotated[str, msgspec.Meta(min_length=1, max_length=512)],
+        helps(
+            "Stream that events are published to.", more="Not a key that begins with the key prefix of the event log."
+        ),
+    ] = "waterclock-events"
+    publish_length: Annotated[
+        Annotated[int, msgspec.Meta(ge=1)],
+        helps("How many events the stream keeps, or a few more; older ones are deleted."),
+    ] = 100_000
+    publish_types: Annotated[
+        tuple[str, ...],
+        helps(
+            "Types of events that are published, or what stands before their dot.",
+            example="run.failed,run.timedOut,run.died",
+        ),
+    ] = ("job", "run", "fire")
+    publish_groups: Annotated[
+        tuple[str, ...],
+        helps(
+            "Groups of jobs whose events are published; unset: of all, and of runs without a job.", example="reports"
+        ),
+    ] = ()
+    host: Annotated[Host, helps("Address to serve health checks and metrics on.")] = "127.0.0.1"
+    health_port: Annotated[
+        Port | None,
+        helps("Port of /livez, /readyz and /metrics; unset: they are not served.", example="9100"),
+    ] = None
 
 
 class MigrateSettings(msgspec.Struct, frozen=True, kw_only=True):

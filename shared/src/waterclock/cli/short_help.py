@@ -10,7 +10,7 @@ SECTIONS = {
         *("job", "run", "explain", "events", "tail", "queue", "fleet", "backfill", "preview", "fires", "simulate"),
         *("plan", "apply", "export"),
     ),
-    "Run the services": ("migrate", "api", "projector", "scheduler", "worker", "notifier"),
+    "Run the services": ("migrate", "api", "projector", "scheduler", "worker", "notifier", "publisher"),
     "Operate": (
         "context",
         "whoami",
@@ -30,7 +30,7 @@ SECTIONS = {
 ASK_NO_API = frozenset(
     {
         *("api", "bench", "completion", "context", "demo", "dev", "key", "migrate", "projector", "rebuild"),
-        *("notifier", "reconcile", "restore", "scheduler", "worker"),
+        *("notifier", "publisher", "reconcile", "restore", "scheduler", "worker"),
     }
 )
 """Verbs that take no option for the API; a test compares it with them, too."""
@@ -55,6 +55,7 @@ SHORT_HELP = {
     "migrate": "Migrate Postgres and Redis to this release; may be repeated.",
     "notices": "Notices: what was told, rules, channels, mutes.",
     "notifier": "Run a notifier: it tells people what went wrong.",
+    "publisher": "Run a publisher: it passes events on to other services.",
     "plan": "Show what `apply` would do.",
     "fires": "List the next scheduled times of all jobs.",
     "preview": "Describe a cron expression, and list its next times.",

@@ -1,4 +1,4 @@
-"""How projectors, and notifiers, share the partitions: by session locks, which save work and guarantee nothing.
+"""How projectors, notifiers and publishers share partitions: by session locks, which save work, and guarantee nothing.
 
 Each holds a shared lock by which its like count it, and one lock for each partition that it works on.
 """
@@ -27,6 +27,7 @@ class Sharers(NamedTuple):
 
 PROJECTORS = Sharers("waterclock projectors", "waterclock partition")
 NOTIFIERS = Sharers("waterclock notifiers", "waterclock notified partition")
+PUBLISHERS = Sharers("waterclock publishers", "waterclock published partition")
 
 
 class Shares:

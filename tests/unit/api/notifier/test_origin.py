@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from waterclock.log.client import LogSettings
-from waterclock_api.notifier.origin import origin_of
+from waterclock_api.followers.origin import origin_of
 
 
 def address(url: str) -> str:

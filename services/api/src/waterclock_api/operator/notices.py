@@ -19,10 +19,10 @@ from waterclock.kit.service import Unfit, run_service
 from waterclock.kit.settings import read
 from waterclock.store.connection.pool import open_pool
 from waterclock.store.notices import origin
+from waterclock_api.followers.origin import origin_of
 from waterclock_api.notifier.delivery.notice_details import ChannelTest
 from waterclock_api.notifier.delivery.outcome import Again, Dead
 from waterclock_api.notifier.delivery.sender import Sender
-from waterclock_api.notifier.origin import origin_of
 from waterclock_api.notifier.rules_source import BadNotices, Rules, load
 from waterclock_api.notifier.sending import sender_of
 from waterclock_api.settings import ChannelSettings, StoreSettings, log_settings

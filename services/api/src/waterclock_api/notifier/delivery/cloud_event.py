@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from urllib.parse import quote
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -12,6 +10,7 @@ from msgspec import UNSET, UnsetType
 from waterclock.model.notices.kinds import Kind
 from waterclock.model.notices.signs import Trouble
 from waterclock.model.timestamps import Stamp, stamp
+from waterclock_api.followers.origin import source_of
 from waterclock_api.notifier.delivery.harmless import one_line
 from waterclock_api.notifier.delivery.notice_details import (
     ChannelTest,
@@ -26,7 +25,6 @@ CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 _TYPE = "waterclock.notice"
 _NAME_MOST = 200
 _MESSAGE_MOST = 2000
-_PLACE = re.compile(r"[^A-Za-z0-9._~:@-]")
 
 
 class JobMember(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -106,18 +104,13 @@ def cloud_event(told: NoticeDetails | DigestDetails | ChannelTest, installation:
             data = _bare("test", message, told, installation)
     event = CloudEvent(
         id=told.id,
-        source=_source(installation),
+        source=source_of(installation.public_url, installation.name),
         type=f"{_TYPE}.{kind}",
         subject=subject or UNSET,
         time=stamp(at_ms),
         data=data,
     )
     return msgspec.json.encode(event)
-
-
-def _source(installation: Installation) -> str:
-    """A URI reference, as the specification wants it."""
-    return installation.public_url or f"urn:waterclock:{_PLACE.sub(lambda found: quote(found[0]), installation.name)}"
 
 
 def _subject(notice: NoticeDetails) -> str:

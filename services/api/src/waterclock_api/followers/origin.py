@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from waterclock.log.client import LogSettings
 from waterclock.log.connection.addresses import Address, deployment_of
 from waterclock.store.notices.origin import Origin
 
+_PLACE = re.compile(r"[^A-Za-z0-9._~:@-]")
+
 
 def origin_of(log: LogSettings, public_url: str | None) -> Origin:
     return Origin(_public(public_url), _address(log.url), log.prefix)
+
+
+def source_of(public_url: str | None, name: str) -> str:
+    """What CloudEvents name as their source, a URI reference. `name`: of an installation without a public URL."""
+    return public_url or f"urn:waterclock:{_PLACE.sub(lambda found: quote(found[0]), name)}"
 
 
 def _address(url: str) -> str:
