@@ -212,6 +212,10 @@ async def test_no_event_is_missed_where_a_clock_was_set_back(
         assert [one["id"] for one in await _all(api, EVENTS, jobId=job_id)] == [
             one["id"] for one in before if one.get("jobId") == job_id
         ]
+        whole = {"from": before[-1]["at"], "to": before[0]["at"]}  # by clocks that were right
+        assert {one["id"] for one in await _all(api, EVENTS, **whole)} == {one["id"] for one in before}
+        of_job = [one["id"] for one in before if one.get("jobId") == job_id]
+        assert [one["id"] for one in await _all(api, EVENTS, jobId=job_id, to=before[0]["at"])] == of_job
 
 
 async def test_a_page_looks_at_so_many_events_and_no_more(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,6 +281,23 @@ async def test_a_job_is_read_as_it_was(rig: MakeRig) -> None:
         assert "deleted at" in told[5]["detail"]
         early = await api.http.get(f"{JOBS}/{job_id}", params={"asOf": "2020-01-01T00:00:00Z"})
         assert (early.status_code, "created only at" in early.json()["detail"]) == (404, True)
+
+
+async def test_a_job_is_read_as_it_was_where_a_clock_was_set_back(rig: MakeRig, store_url: str) -> None:
+    """It was changed while the clock was an hour ahead, and disabled once that was right again."""
+    async with rig() as api:
+        await api.worker()
+        job_id = (await api.create())["id"]
+        await api.http.put(f"{JOBS}/{job_id}", json=JOB | {"remark": "second"})
+        disabled = (await api.http.put(f"{JOBS}/{job_id}/status", json={"status": "1"})).json()
+        await api.caught_up()
+        with psycopg.connect(store_url, autocommit=True) as connection:
+            ahead = "UPDATE events SET at = at + interval '1 hour' WHERE type = 'job.changed'"
+            assert connection.execute(ahead).rowcount == 1
+
+        then = (await api.http.get(f"{JOBS}/{job_id}", params={"asOf": disabled["updatedAt"]})).json()
+
+        assert (then["version"], then["status"], then["remark"]) == (3, "1", "second")
 
 
 async def test_what_is_no_longer_kept_is_said_to_be_gone(rig: MakeRig, store_url: str) -> None:

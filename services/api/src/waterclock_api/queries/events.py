@@ -36,7 +36,11 @@ Places = Mapping[int, tuple[int, int]]
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """Which events: of all, of a job or of a run; `types` are tags, `from_ms` and `to_ms` both inclusive."""
+    """Which events: of all, of a job or of a run; `types` are tags, `from_ms` and `to_ms` both inclusive.
+
+    An event counts as no later than those that follow it, so where a partition's clock was set back, what happened
+    while it was ahead is found at the time when that ended.
+    """
 
     job_id: str | None = None
     run_id: str | None = None
@@ -93,7 +97,7 @@ async def _look(connection: Connection, wanted: Wanted, left: dict[int, tuple[in
         "types": list(wanted.types),
         **_actor(wanted.actor),
         "from": _OLDEST_MS if wanted.from_ms is None else wanted.from_ms,
-        "to": _LATEST_MS if wanted.to_ms is None else wanted.to_ms,
+        "tos": [_until(wanted, left[one]) for one in partitions],
         "most": LOOKED_AT,
     }
     async with connection.transaction():
@@ -109,6 +113,11 @@ async def _look(connection: Connection, wanted: Wanted, left: dict[int, tuple[in
         if left[partition] == _NEWEST and seen:  # what comes from now on is not for a page after this one
             left[partition] = (seen[0].epoch, seen[0].seq + 1)
     return _merged(streams, wanted, left, limit)
+
+
+def _until(wanted: Wanted, place: tuple[int, int]) -> int:
+    """Up to when is read, ms: what stands before a place that was looked at is not later, whatever its time says."""
+    return _LATEST_MS if wanted.to_ms is None or place != _NEWEST else wanted.to_ms
 
 
 def _actor(given: str | None) -> dict[str, str | None]:
