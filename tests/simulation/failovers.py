@@ -1,8 +1,9 @@
 """One seed, one history of stores that change places: two servers of the log, an address, a database, processes.
 
 A server is killed, emptied, put back to before, promoted beside one that lives on; the address leads to either, with
-the connections cut or kept; the projector is led elsewhere; the database is put back. Opening and repairing, scripts,
-the log's client and what processes tell each other are as shipped; only the stores are ours.
+the connections cut or kept; the projector is led elsewhere; the database is put back. For a moment all, or for a while
+the projector, are led to an old server by mistake: nothing is opened there. Opening and repairing, scripts, the log's
+client and what processes tell each other are as shipped; only the stores are ours.
 
 A *calm* history changes places only when all is archived, and all have heard of the change before: nothing may be lost
 or done twice then. In a wild one what was answered may be lost, but only what was not archived when a store was, or was
@@ -50,6 +51,10 @@ from waterclock_api.consistency.sole_server import NotOpened
 
 BEGAN_MS = 1_778_000_000_000
 PEACE_S = 25.0
+GLIMPSE_S = 0.2, 4.0
+"""For how long all are led to an old server: less than lies between two looks."""
+ASTRAY_S = 7.0, 15.0
+"""For how long the projector is, while others say what they reach; or is not there, nor the API."""
 IDENTITY = "the installation"
 _META, _META_OF_NAMES = Keys().meta(0), Keys().meta(NAMES)
 Kept = tuple[dict[bytes, Value], State]
@@ -74,7 +79,7 @@ class Failovers:
         self.ended: Counter[str] = Counter()
         self.postgres = Postgres(self.loop.time, identity=IDENTITY, prefix="wc")
         self._forgets = self.chance.random() < 0.5  # the database is put back; else projectors are replaced
-        self._places = tuple(Place(name, lambda: self.clock.now_ms() * 1000, self._told) for name in "ab")
+        self._places = tuple(Place(name, lambda: self.clock.now_ms() * 1000, self._told, self._wrote) for name in "ab")
         self._address, self._projectors = Address(self._places[0]), Address(self._places[0])
         self._split = False  # somebody may be connected to a server that another has taken the place of
         self._kept: list[Kept] = []
@@ -128,11 +133,14 @@ class Failovers:
     async def _deed(self) -> None:
         if self.calm:
             await self._caught_up()
-        name = self.chance.choice(
-            ("restart", "failover", "failover", "back", "empty", *(() if self.calm else self._wild()))
-        )
-        self.deeds.append(name)
         here, other = self._address.place, self._other()
+        mistakes = ("glimpse", "blink", "astray") if not self._split and self._is_older(other, here) else ()
+        wild = () if self.calm else self._wild()
+        name = self.chance.choice(("restart", "failover", "failover", "back", "empty", *mistakes, *wild))
+        self.deeds.append(name)
+        if name in mistakes:
+            await self._mislead(name)
+            return
         self._at_risk()
         match name:
             case "restart":
@@ -177,6 +185,42 @@ class Failovers:
         for address in (self._address, self._projectors):
             address.lead_to(place, cut=cut)
         self._split = not cut
+
+    async def _mislead(self, name: str) -> None:
+        """Lead all, or the projector alone, to an old server and back: that changes nothing.
+
+        Who sees the old server in a blink has not noted anything for a while, nor has anybody else.
+        """
+        here, other = self._address.place, self._other()
+        self._wanted = True
+        await asyncio.sleep(self.chance.uniform(0.5, 6.0))
+        before = self._latest()
+        misled = (self._projectors,) if name == "astray" else (self._address, self._projectors)
+        if name == "blink":
+            self._tasks.pop("projector").cancel()
+            self._tasks.pop("api").cancel()
+            await asyncio.sleep(self.chance.uniform(*ASTRAY_S))
+        for address in misled:
+            address.lead_to(other)
+        if name == "blink":
+            self._begin("projector", self._project)
+            self._begin("api", self._serve)
+        await asyncio.sleep(self.chance.uniform(*(ASTRAY_S if name == "astray" else GLIMPSE_S)))
+        for address in misled:
+            address.lead_to(here)
+        self._expect(
+            self._latest() == before, f"an old server was opened: {before} was the latest, now {self._latest()}"
+        )
+
+    def _is_older(self, other: Place, here: Place) -> bool:
+        """Whether `here` is open, and `other` was once, before it."""
+        mine, old = here.meta(_META), other.meta(_META)
+        is_open = here.is_up and mine.get(b"run_id") == here.store.run_id
+        return is_open and other.is_up and 0 < int(old.get(b"epoch", 0)) < int(mine[b"epoch"])
+
+    def _latest(self) -> dict[str, int]:
+        """The latest epoch that was opened of each."""
+        return {key: max(epoch for name, epoch in self._opened if name == key) for key, _ in self._opened}
 
     def _put_back_database(self, state: State) -> None:
         """What is archived after that is in the log, unless that changes before it is archived again."""
@@ -300,13 +344,13 @@ class Failovers:
             await asyncio.sleep(self.chance.uniform(0.05, 6.0))
             if self._wanted:
                 self._numbers += 1
-                number, run_id = self._numbers, build.run_of(self._numbers)
+                wish = build.wish(self._numbers, job_id=None, run_id=build.run_of(self._numbers))
                 self._under_way += 1
-                await self._until_answered(
-                    lambda number=number, run_id=run_id: build.ask(log, build.wish(number, job_id=None, run_id=run_id))
-                )
-                self._under_way -= 1
-                self.acked[run_id] = self._split
+                try:
+                    await self._until_answered(lambda wish=wish: build.ask(log, wish))
+                finally:
+                    self._under_way -= 1
+                self.acked[wish.run_id] = self._split
 
     async def _work(self) -> None:
         log = await self._joined(self._address, "worker")
@@ -372,6 +416,11 @@ class Failovers:
                     f"epoch {epoch} of {key} is open on {place.store.run_id!r} and {first!r}",
                 )
 
+    def _wrote(self, place: Place, floor: int) -> None:
+        """Nobody writes on a server that, as he knows, another has taken the place of."""
+        epoch = int(place.meta(_META)[b"epoch"])
+        self._expect(epoch >= floor, f"who has seen epoch {floor} has written in epoch {epoch}")
+
     def _granted(self, fence: int, run_id: RunId, attempt: int) -> None:
         first = self._fences.setdefault(fence, (run_id, attempt))
         self._expect(first == (run_id, attempt), f"the fence {fence} is that of {first} and of {run_id}, {attempt}")
@@ -387,10 +436,16 @@ class Failovers:
             self._expect(not self.postgres.counted(), "something was dropped in calm")
             twice = [run for run, count in self.ended.items() if count > 1]
             self._expect(not twice, f"ended twice: {twice}")
+        known = {(one.position, one.prev) for one in [*entries, *self.postgres.counted()]}
+        gone = [
+            str(one.position)
+            for one in self.postgres.kept
+            if (one.position, one.prev) not in known and not any(place.stands(one) for place in self._places)
+        ]
+        self._expect(not gone, f"kept by a repair, and nowhere: {gone}")
         place = self._address.place
-        for key in (_META, _META_OF_NAMES):
+        for key, latest in self._latest().items():
             epoch = int(place.meta(key)[b"epoch"])
-            latest = max(one for name, one in self._opened if name == key)
             self._expect(epoch == latest, f"{key} is in epoch {epoch}, and {latest} was opened")
 
     def _check_alive(self) -> None:

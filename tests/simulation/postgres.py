@@ -6,12 +6,12 @@ Each statement is answered by its name, so that the code that opens and repairs 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, cast
 
 import msgspec
 
-from waterclock.model.events import LogForked
+from waterclock.model.events import EpochBegan, LogForked
 from waterclock.model.ids import RunId
 from waterclock.model.positions import Position
 from waterclock.model.readmodels import repair
@@ -55,6 +55,7 @@ class Postgres:
 
     def __init__(self, now: Callable[[], float], *, identity: str, prefix: str) -> None:
         self.state = State()
+        self.kept: list[Entry] = []  # all that repairs ever did
         self._now = now
         self._installation = (identity, prefix)
         self._reached: dict[tuple[int, str], tuple[int, float]] = {}
@@ -66,6 +67,9 @@ class Postgres:
     def connection(self) -> Connection:
         return cast("Connection", self)
 
+    def transaction(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
+
     async def execute(self, text: bytes, given: Mapping[str, Any] | None = None) -> Cursor:
         return Cursor(self._handlers[text](given or {}))
 
@@ -74,6 +78,7 @@ class Postgres:
 
     def put_back(self, state: State) -> None:
         self.state = _copied(state)
+        self.kept.clear()
         self._reached.clear()
 
     @property
@@ -88,13 +93,14 @@ class Postgres:
         return True
 
     def counted(self) -> list[Entry]:
-        """What repairs have dropped, of those whose forks are archived."""
-        forks = {entry.position.epoch for entry in self.state.entries if isinstance(entry.event, LogForked)}
-        return [entry for fork, entries in self.state.dropped.items() if fork in forks for entry in entries]
+        """What repairs have dropped, of those that count."""
+        openings = self._openings()
+        return [entry for fork, entries in self.state.dropped.items() if fork in openings for entry in entries]
 
     async def keep(self, _: Connection, fork: int, entries: Sequence[Entry]) -> None:
         """In the place of `store.dropped.keep`."""
         self.state.dropped.setdefault(fork, []).extend(entries)
+        self.kept += entries
 
     @asynccontextmanager
     async def known(self, *_: Any, **__: Any) -> AsyncGenerator[Known]:
@@ -170,16 +176,42 @@ class Postgres:
         ]
 
     def _on_open_forks(self, _: Mapping[str, Any]) -> Sequence[Row]:
-        forks = {entry.position.epoch for entry in self.state.entries if isinstance(entry.event, LogForked)}
-        return [(fork,) for fork in self.state.dropped if fork not in forks]
+        return [(fork,) for fork, kept in self.state.dropped.items() if kept and fork not in self._openings()]
 
-    def _on_forget_fork(self, given: Mapping[str, Any]) -> Sequence[Row]:
+    def _on_kept_range(self, given: Mapping[str, Any]) -> Sequence[Row]:
+        places = [list(one.position[1:]) for fork in given["forks"] for one in self.state.dropped.get(fork, ())]
+        return [(len(places), min(places, default=None), max(places, default=None))]
+
+    def _on_forget_present(self, given: Mapping[str, Any]) -> Sequence[Row]:
+        present = set(zip(given["epochs"], given["seqs"], given["prevs"], strict=True))
+        self._forget(given["forks"], lambda _, one: (*one.position[1:], one.prev) in present)
+        return []
+
+    def _on_forget_known(self, given: Mapping[str, Any]) -> Sequence[Row]:
+        known = {(one.position, one.prev, one.at) for one in self.state.entries}
+        later = {one.position: fork for fork, kept in sorted(self.state.dropped.items()) for one in kept}
+        self._forget(
+            given["forks"],
+            lambda fork, one: (one.position, one.prev, one.at) in known or later[one.position] > fork,
+        )
+        return []
+
+    def _on_carry_dropped(self, given: Mapping[str, Any]) -> Sequence[Row]:
         for fork in given["forks"]:
-            del self.state.dropped[fork]
+            if fork < given["fork"]:
+                self.state.dropped.setdefault(given["fork"], []).extend(self.state.dropped.pop(fork, ()))
         return []
 
     def _on_clear_within_dropped(self, _: Mapping[str, Any]) -> Sequence[Row]:
         return []
+
+    def _openings(self) -> set[int]:
+        """Epochs whose openings are archived."""
+        return {one.position.epoch for one in self.state.entries if isinstance(one.event, LogForked | EpochBegan)}
+
+    def _forget(self, forks: Sequence[int], is_void: Callable[[int, Entry], bool]) -> None:
+        for fork in forks:
+            self.state.dropped[fork] = [one for one in self.state.dropped.get(fork, ()) if not is_void(fork, one)]
 
     def _place(self) -> tuple[int, int]:
         place = self.position

@@ -11,6 +11,7 @@ import pytest
 from tests.simulation.failovers import Failovers
 from tests.simulation.test_histories import SEED, named, quiet
 
+ONCE_BROKEN = (942089512,)  # the database had forgotten what was opened, and an old server was opened in a glimpse
 __all__ = ["quiet"]
 
 
@@ -31,6 +32,11 @@ def test_what_was_answered_is_kept_or_named_however_stores_change_places() -> No
         assert len({deed for one in played for deed in one.deeds}) >= 6, "the histories have become too calm"
         assert {one.calm for one in played} == {True, False}
         assert all(len(one.acked) > 10 for one in played)
+
+
+@pytest.mark.parametrize("seed", ONCE_BROKEN)
+def test_a_history_of_failovers_that_once_broke_is_whole(seed: int) -> None:
+    play(seed)
 
 
 @pytest.mark.soak

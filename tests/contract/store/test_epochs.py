@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
@@ -11,7 +12,7 @@ from tests.contract.store.test_project import project
 from tests.support.histories import entries_of
 from tests.support.roles import with_roles
 from tests.support.servers import Shared
-from waterclock.model.events import LogForked, LogLine, LogsCleared, RunRequested, StepLogged
+from waterclock.model.events import EpochBegan, LogForked, LogLine, LogsCleared, RunRequested, StepLogged
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.positions import Position
 from waterclock.model.timestamps import stamp
@@ -148,6 +149,8 @@ async def test_what_a_repair_drops_is_kept_and_counts_once_its_fork_is_archived(
     for fork in (2, 3):
         await dropped.keep(connection, fork, entries)
     assert await dropped.open_forks(connection, 0) in ([2, 3], [3, 2])
+    assert await dropped.kept(connection, 0, [2, 3]) == (4, entries[0].position, entries[1].position)
+    assert await dropped.kept(connection, 0, [4]) is None
     kept = await rows(connection, "SELECT epoch, seq, prev, type, job_id, run_id, document FROM dropped WHERE fork = 2")
     assert kept == [
         (1, 11, "1-10", "run.requested", JOB, RUN, entries[0].document),
@@ -156,8 +159,30 @@ async def test_what_a_repair_drops_is_kept_and_counts_once_its_fork_is_archived(
     (forked,) = entries_of([LogForked(epoch=3, server="s", lost=0, repaired=0)], after=Position(0, 3, 0))
     assert await project(connection, None, [forked])
     assert await dropped.open_forks(connection, 0) == [2]
-    await dropped.forget(connection, 0, [2])
-    assert await rows(connection, "SELECT DISTINCT fork FROM dropped") == [(3,)]
+
+
+async def test_what_a_repair_kept_that_came_to_nothing_is_forgotten_where_it_is_known_otherwise(
+    connection: Connection,
+) -> None:
+    entries = of_an_old_branch(
+        REQUESTED, logged("archived"), logged("in the stream"), logged("kept again"), logged("gone")
+    )
+    await dropped.keep(connection, 2, entries)
+    assert await project(connection, None, entries[1:2])
+    await dropped.keep(connection, 3, entries[3:4])
+    (forked,) = entries_of([LogForked(epoch=3, server="s", lost=0, repaired=0)], after=Position(0, 3, 0))
+    assert await project(connection, entries[1].position, [forked])
+
+    other = msgspec.structs.replace(entries[0], prev="1-9")  # of another past
+    await dropped.forget_present(connection, 0, [2], [other, entries[2]])
+    await dropped.carry(connection, 0, [2], 5)
+
+    found = await rows(connection, "SELECT fork, seq FROM dropped ORDER BY fork, seq")
+    assert found == [(3, 14), (5, 11), (5, 15)]
+    assert await dropped.open_forks(connection, 0) == [5]
+    (began,) = entries_of([EpochBegan(epoch=5, server="s")], after=Position(0, 5, 0))
+    assert await project(connection, forked.position, [began])
+    assert await dropped.open_forks(connection, 0) == []
 
 
 async def test_lines_that_are_cleared_are_cleared_among_what_was_dropped(connection: Connection) -> None:

@@ -7,7 +7,7 @@ and the others see it. Whoever is stopped in between leaves a halted partition t
 
 A partition in an earlier epoch than was opened, open or not, is that of a server that another has taken the place of,
 or of one that has forgotten. It is halted at once, and opened only when nobody is at work on the later one
-(`alone.py`).
+(`sole_server.py`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from waterclock.store.partitioning import Partitioning, present
 from waterclock_api.consistency.compare import Ends, compare, fork_of
 from waterclock_api.consistency.epoch_reservations import Reservations
 from waterclock_api.consistency.identity import check_installation
-from waterclock_api.consistency.repair import Overtaken, Tell, forget_void, repair
+from waterclock_api.consistency.repair import Overtaken, Tell, carry_kept, repair
 from waterclock_api.consistency.sole_server import Looks, NotOpened
 
 _TRIES = 10  # each is spoilt only by another projector that gets on
@@ -139,7 +139,7 @@ class _Opening:
         known = await epochs.opened(self._connection)
         for place, epoch in known.items():
             log.floors.seen(place, epoch)
-        if not await self._is_the_latest(partition, gate, known.get(partition, 0)):
+        if not await self._is_the_latest(partition, gate):
             return None
         ends = await compare(log, self._connection, partition)
         if not gate.opened:
@@ -152,11 +152,15 @@ class _Opening:
         taken = await return_attempts(log, partition)
         if taken:
             _log.warning("attempts lost with redis", extra={"partition": partition, "runs": taken})
-        await self._open_names(known.get(NAMES, 0))
+        await self._open_names()
         return ends
 
-    async def _is_the_latest(self, place: int, gate: Gate, known: int) -> bool:
-        """Whether nothing later than what is here was opened, or what is here is all that is left; else look again."""
+    async def _is_the_latest(self, place: int, gate: Gate) -> bool:
+        """Whether nothing later than what is here was opened, or what is here is all that is left; else look again.
+
+        Postgres may have been put back to before it knew: what this process has seen counts, and what was told here.
+        """
+        known = max(self._log.floors.of(place), gate.floor)
         if gate.epoch >= known:
             return True
         if gate.opened:
@@ -180,11 +184,11 @@ class _Opening:
         epoch = await reserved.take(connection, partition, ends.archived, above=above, server=gate.run_id)
         if epoch is None:
             return
-        await forget_void(log, connection, partition, forked=ends.forked)
+        carried = await carry_kept(log, connection, partition, epoch=epoch, forked=ends.forked)
         try:
             if fork is not None:
                 reserved.begun(partition)
-                await repair(log, connection, partition, ends, fork, epoch=epoch, tell=self._tell)
+                await repair(log, connection, partition, ends, fork, epoch=epoch, carried=carried, tell=self._tell)
             else:
                 tail = ends.end.entry if ends.end is not None else ""
                 await open_partition(log, partition, epoch=epoch, expect_tail=tail, with_names=False)
@@ -195,13 +199,13 @@ class _Opening:
             reserved.used(partition)
             await epochs.note_opened(connection, partition, epoch)
 
-    async def _open_names(self, known: int) -> None:
+    async def _open_names(self) -> None:
         """Open the names if they can be: partitions do not wait for a node that is away."""
         log = self._log
         try:
             for _ in range(_TRIES):
                 gate = await gate_of_names(log)
-                if await self._is_the_latest(NAMES, gate, known):
+                if await self._is_the_latest(NAMES, gate):
                     if log.identity and not gate.identity:
                         await identify(log, NAMES)
                     await open_names_with_the_last(log, epochs.OfNames(self._connection))

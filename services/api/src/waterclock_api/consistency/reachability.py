@@ -3,8 +3,8 @@
     look at each partition ── note those that are open, with their server, in Postgres ── learn from it what was opened:
     the floor of what we call ── halt what is open and below it
 
-So a projector that is led to an old copy of the log sees that others are at work on a later one (`alone.py`), and an
-API that is led to an old primary stops it.
+So a projector that is led to an old copy of the log sees that others are at work on a later one (`sole_server.py`), and
+an API that is led to an old primary stops it.
 """
 
 from __future__ import annotations

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
 from waterclock.log import tail
 from waterclock.log.client import Log
 from waterclock.log.recovery.repair import Repair
-from waterclock.model.events import LogForked
+from waterclock.model.events import EpochBegan, LogForked
 from waterclock.model.positions import Position
 from waterclock.store import dropped
 from waterclock.store.connection.pool import Connection
+from waterclock.store.dropped import Kept
 from waterclock.store.readmodels.partition_state import Known, known
+from waterclock.wire.envelope import Entry
 from waterclock_api.consistency.compare import Ends, Fork
 
 _AT_ONCE = 500  # entries kept in one transaction
@@ -30,11 +32,20 @@ Tell = Callable[[int], None]  # jobs and runs put back so far
 
 
 async def repair(
-    log: Log, connection: Connection, partition: int, ends: Ends, fork: Fork, *, epoch: int, tell: Tell | None = None
+    log: Log,
+    connection: Connection,
+    partition: int,
+    ends: Ends,
+    fork: Fork,
+    *,
+    epoch: int,
+    carried: Kept | None = None,
+    tell: Tell | None = None,
 ) -> None:
     """Repair a partition whose stream does not hold the archive's last entry, and open it in `epoch`.
 
-    `fork`: how the two differ. What is dropped is kept before (`store.dropped`).
+    `fork`: how the two differ. What is dropped is kept before (`store.dropped`). `carried`: what earlier repairs have
+    dropped that counts with this one.
 
     Raises:
         StaleRepair, StaleEpoch, TailMoved, Overtaken: another got in between.
@@ -47,7 +58,7 @@ async def repair(
             work.not_before(await archive.last_at())
         paused = await _put_back(work, archive, tell or _silent)
     await _keep_dropped(log, connection, fork, epoch)
-    await _fork(work, ends, fork, paused, log.partitions if ends.begins else None)
+    await _fork(work, ends, _with(fork, carried), paused, log.partitions if ends.begins else None)
     _say(partition, epoch, ends, fork, work.put)
 
 
@@ -86,33 +97,57 @@ async def _fork(work: Repair, ends: Ends, fork: Fork, paused: Mapping[str, Posit
     await work.fork(forked, archived=ends.archived, tail=end, paused=paused, with_names=False)
 
 
-async def forget_void(log: Log, connection: Connection, partition: int, *, forked: bool) -> None:
-    """Forget what repairs kept that came to nothing; `forked`: the stream, as it is, is to be dropped.
+def _with(fork: Fork, carried: Kept | None) -> Fork:
+    if carried is None:
+        return fork
+    return fork._replace(
+        dropped=fork.dropped + carried.entries,
+        first=min(fork.first or carried.first, carried.first),
+        last=max(fork.last or carried.last, carried.last),
+    )
 
-    The `log.forked` of one that came to something may stand in the stream, and not be archived yet.
+
+async def carry_kept(log: Log, connection: Connection, partition: int, *, epoch: int, forked: bool) -> Kept | None:
+    """Have what earlier repairs kept and no store has now count with the opening in `epoch`; what there is of it.
+
+    `forked`: the stream, as it is, is to be dropped, and what it has is kept anew. Else the opening with which they
+    count may stand in it, and not be archived yet. Those that stand nowhere are of repairs that came to nothing, whose
+    entries are in the stream still, or of repairs whose own stream is lost: then nothing else has them.
     """
-    void: list[int] = []
-    for fork in await dropped.open_forks(connection, partition):
-        first = Position(partition, fork, 1)
-        found = [] if forked else await tail.entries_from(log, partition, first, count=1)
-        if not (found and found[0].position == first and isinstance(found[0].event, LogForked)):
-            void.append(fork)
-    if void:
-        await dropped.forget(connection, partition, void)
+    forks = [fork for fork in await dropped.open_forks(connection, partition) if fork != epoch]
+    if not forked:
+        forks = [fork for fork in forks if not await _stands(log, Position(partition, fork, 1))]
+    if (before := await dropped.kept(connection, partition, forks)) is not None:
+        async for entries in _stream(log, before.first, before.last):
+            await dropped.forget_present(connection, partition, forks, entries)
+        await dropped.carry(connection, partition, forks, epoch)
+    return await dropped.kept(connection, partition, [epoch])
+
+
+async def _stands(log: Log, place: Position) -> bool:
+    """Whether an epoch begins there."""
+    found = await tail.entries_from(log, place.partition, place, count=1)
+    return bool(found) and found[0].position == place and isinstance(found[0].event, LogForked | EpochBegan)
 
 
 async def _keep_dropped(log: Log, connection: Connection, fork: Fork, epoch: int) -> None:
-    after, last = fork.first, fork.last
-    if after is None or last is None:
+    if fork.first is None or fork.last is None:
         return
+    async for entries in _stream(log, fork.first, fork.last):
+        await dropped.keep(connection, epoch, entries)
+    await dropped.clear_within(connection, fork.last.partition, epoch)
+
+
+async def _stream(log: Log, first: Position, last: Position) -> AsyncGenerator[list[Entry]]:
+    """What stands in the stream from one place to another, both included."""
+    after = first
     while after <= last:
         entries = await tail.entries_from(log, after.partition, after, count=_AT_ONCE)
         found = [entry for entry in entries if entry.position <= last]
         if not found:
-            break
-        await dropped.keep(connection, epoch, found)
+            return
+        yield found
         after = Position(after.partition, found[-1].position.epoch, found[-1].position.seq + 1)
-    await dropped.clear_within(connection, last.partition, epoch)
 
 
 def _say(partition: int, epoch: int, ends: Ends, fork: Fork, put: int) -> None:

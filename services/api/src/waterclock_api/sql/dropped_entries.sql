@@ -1,4 +1,5 @@
--- A page of what repairs have dropped, in order: of those whose `log.forked` is archived. `types` NULL: all.
+-- A page of what repairs have dropped, in order: of those whose `log.forked`, or a later opening with which it counts, is
+-- archived. `types` NULL: all.
 SELECT partition, fork, epoch, seq, prev, (extract(epoch FROM at) * 1000)::bigint, document
 FROM dropped
 WHERE (partition, fork, epoch, seq)
@@ -6,7 +7,9 @@ WHERE (partition, fork, epoch, seq)
   AND (%(types)s::text[] IS NULL OR type = ANY (%(types)s::text[]))
   AND EXISTS (
       SELECT FROM events
-      WHERE events.partition = dropped.partition AND events.epoch = dropped.fork AND events.type = 'log.forked'
+      WHERE events.partition = dropped.partition
+        AND events.epoch = dropped.fork
+        AND events.type IN ('log.forked', 'epoch.began')
   )
 ORDER BY partition, fork, epoch, seq
 LIMIT %(limit)s::int;

@@ -50,7 +50,7 @@ class DroppedQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class DroppedEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """An event that a repair of the event log dropped."""
 
-    fork: Annotated[int, said("Epoch of the repair: that of its event `log.forked`.")]
+    fork: Annotated[int, said("Epoch of the repair, or of a later opening if its event `log.forked` was lost.")]
     event: Annotated[StoredDocument, said("The event, as it was stored.")]
 
 
