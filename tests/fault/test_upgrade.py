@@ -71,7 +71,8 @@ WHERE (ended.last_end, ended.succeeded, ended.cancelled, ended.wrong) IS DISTINC
 """
 UPGRADE: list[tuple[str, Release]] = [(part, "present") for part in ORDER]
 MIDDLE = "api"
-"""When it has been replaced, schedulers and workers are still of the release before."""
+LATER = "scheduler"
+"""When the one has been replaced, schedulers and workers are still of the release before; after the other, workers."""
 DOWNGRADE: list[tuple[str, Release]] = [(part, "previous") for part in reversed(ORDER)]
 
 
@@ -79,7 +80,10 @@ DOWNGRADE: list[tuple[str, Release]] = [(part, "previous") for part in reversed(
 async def test_an_upgrade_part_by_part_loses_nothing_and_burns_no_attempt(
     key_prefix: str, postgres_url: str, tmp_path: Path
 ) -> None:
-    """In the middle of it, when parts of both releases are at work, the log's primary dies and its replica follows."""
+    """In the middle of it, when parts of both releases are at work, the log's primary dies and its replica follows.
+
+    Then it comes back, and they change places once more, as planned.
+    """
     async with replicated(tmp_path) as replicas, Relay(replicas.members[0].port) as address:
         old, new = replicas.members
 
@@ -90,8 +94,15 @@ async def test_an_upgrade_part_by_part_loses_nothing_and_burns_no_attempt(
             await replicas.promote(new)
             address.lead_to(new.port, cut=True)
 
+        async def switch_over() -> None:
+            await old.start()
+            await replicas.follow(old, new)
+            await replicas.in_step(old, new)
+            await replicas.switch(new, old)
+            address.lead_to(old.port, cut=True)
+
         url = f"redis://{LOOPBACK}:{address.port}/0"
-        after = {MIDDLE: fail_over}
+        after = {MIDDLE: fail_over, LATER: switch_over}
         await replace(stores(url, key_prefix, postgres_url), tmp_path, UPGRADE, seed=chosen_seed(), after=after)
 
 
@@ -151,6 +162,7 @@ async def replace(
                 assert await named(urls[1]) == dict.fromkeys(reaching, "problem")
                 await written_back(place.url, reaching)
                 await beyond.goes_on(place.url, odd, folder)
+            assert not rollout.ended()
             load.stop()
             await asking
             await load.end_schedules()

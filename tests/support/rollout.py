@@ -66,6 +66,10 @@ class Rollout:
         async with asyncio.timeout(GONE):
             assert await left.exited() == 0, f"{part} did not end well"
 
+    def ended(self) -> list[str]:
+        """The parts whose process has ended of itself."""
+        return [part for part, service in self._running.items() if not service.running]
+
     async def stop(self) -> None:
         await together(*(service.stop() for service in self._running.values()))
 

@@ -47,6 +47,10 @@ class Service:
         assert self._child is not None, f"{self.name} was never started"
         return self._child.pid
 
+    @property
+    def running(self) -> bool:
+        return self._child is not None and self._child.running
+
     async def start(self) -> None:
         said: concurrent.futures.Future[None] = concurrent.futures.Future()
         said.set_running_or_notify_cancel()  # so that a cancelled waiter does not cancel it for all
