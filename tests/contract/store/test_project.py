@@ -10,7 +10,15 @@ from psycopg.types.json import Jsonb
 
 from tests.support.histories import entries_of, histories, splits
 from waterclock.model.definition import Definition
-from waterclock.model.events import JobCreated, JobDisabled, RunRequested, RunStarted, RunSucceeded, StoredEvent
+from waterclock.model.events import (
+    JobCreated,
+    JobDisabled,
+    RunRequested,
+    RunStarted,
+    RunSucceeded,
+    StepStarted,
+    StoredEvent,
+)
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.positions import Position
 from waterclock.store import archive
@@ -172,12 +180,23 @@ async def test_a_run_that_is_requested_again_under_its_id_is_made_anew(connectio
     assert await cursor.fetchall() == [("queued", 0, None, None, "low")]
 
 
-async def test_a_change_of_a_row_that_is_not_there_is_nothing(connection: Connection) -> None:
-    (started,) = entries_of([RunStarted(run_id=RunId("x"), worker="w", session="s", attempt=2, fence=1)])
+async def test_what_happens_to_a_run_whose_request_was_lost_is_nothing(connection: Connection) -> None:
+    """A rebuild finds the same, whether anything was forgotten by then or not."""
+    lost, known = RunId("x"), runs(1)
+    events: list[StoredEvent] = [
+        RunStarted(run_id=lost, worker="w", session="s", attempt=2, fence=1),
+        StepStarted(run_id=lost, attempt=2, fence=1, number=1, name="a step"),
+        RunSucceeded(run_id=lost, attempt=2, fence=1, result=None),
+    ]
+    after = entries_of(events, after=known[-1].position)
+    assert await project(connection, None, known)
+    assert await project(connection, known[-1].position, after)
 
-    assert await project(connection, None, [started])
-
-    assert await counts(connection) == (1, 0, 1)
+    assert await counts(connection) == (len(known) + len(after), 1, 1)
+    assert await (await connection.execute("SELECT count(*) FROM steps")).fetchone() == (0,)
+    assert not await compare(connection)
+    await connection.execute("INSERT INTO forgotten VALUES ('events', to_timestamp(0))")
+    assert not await compare(connection)
 
 
 @pytest.mark.parametrize("text", ["\0", "\\\0", "\\u0000", "\\\\u0000", "a\0b\\u0000"])

@@ -1,6 +1,7 @@
 -- Write changed steps, each once. A change with `started_at` makes the row, new or anew; in any other a column
--- that is not named stays as it is, null empties it, and without a row it is nothing. Assumes that no one else writes
--- these rows meanwhile: the caller holds the partition's position.
+-- that is not named stays as it is, null empties it, and without a row it is nothing. So is a step of a run that is not
+-- there, because its request was lost. Assumes that no one else writes these rows meanwhile: the caller holds the
+-- partition's position.
 INSERT INTO steps (
     run_id, attempt, number, name, status, started_at, finished_at, done, total, error
 )
@@ -14,7 +15,9 @@ LEFT JOIN steps AS old
     AND old.attempt = (fresh.change ->> 'attempt')::int
     AND old.number = (fresh.change ->> 'number')::int
 CROSS JOIN LATERAL jsonb_populate_record(old, fresh.change) AS merged
-WHERE old.run_id IS NOT NULL OR fresh.change ? 'started_at'
+WHERE old.run_id IS NOT NULL
+   OR fresh.change ? 'started_at'
+       AND EXISTS (SELECT FROM runs WHERE runs.run_id = fresh.change ->> 'run_id')
 ON CONFLICT (run_id, attempt, number) DO UPDATE SET
     name = excluded.name,
     status = excluded.status,
