@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -96,11 +97,22 @@ class Sentinels:
 
 @asynccontextmanager
 async def watched(
-    folder: Path, primary: int, *, replicas: int = 1, count: int = 3, told: Sequence[str] = ()
+    folder: Path,
+    primary: int,
+    *,
+    replicas: int = 1,
+    count: int = 3,
+    told: Sequence[str] = (),
+    binary: Path | None = None,
 ) -> AsyncGenerator[Sentinels]:
-    """Sentinels that know each other and so many replicas of the primary at a port; at the end they are killed."""
+    """Sentinels that know each other and so many replicas of the primary at a port; at the end they are killed.
+
+    `binary`: another server's.
+    """
+    chosen: dict[str, Any] = {} if binary is None else {"binary": binary}
+    quorum = count // 2 + 1
     members = tuple(
-        Server(Sentinel(data=folder / f"sentinel-{number}", primary=primary, quorum=count // 2 + 1, told=told))
+        Server(Sentinel(data=folder / f"sentinel-{number}", primary=primary, quorum=quorum, told=told, **chosen))
         for number in range(count)
     )
     try:

@@ -15,7 +15,7 @@ from tests.support.standing import end
 from tests.support.waiting import until
 from waterclock_dev.servers.children import Child
 from waterclock_dev.servers.ports import LOOPBACK
-from waterclock_dev.servers.postgres import USER, Postgres, postgres_program
+from waterclock_dev.servers.postgres import USER, Postgres, _as_ordinary_user, postgres_program  # pyright: ignore[reportPrivateUsage]
 from waterclock_dev.servers.server import Server
 
 IN_STEP = 20.0  # s
@@ -33,6 +33,14 @@ class Standby(NamedTuple):
         """Make the standby take writes, with what it has. The primary is told nothing."""
         async with await psycopg.AsyncConnection.connect(self.standby.url, autocommit=True) as connection:
             await connection.execute("SELECT pg_promote(true, 20)")
+
+    async def rewind(self) -> Standby:
+        """Make the old primary, which has stopped, a standby of the one that took its place; that pair, in step."""
+        await _rewind(self.primary.program.data, self.standby, self.link)
+        await self.primary.start()
+        turned = Standby(primary=self.standby, standby=self.primary, link=self.link)
+        await turned.in_step()
+        return turned
 
     async def in_step(self) -> None:
         """Return when the standby has replayed what the primary had written at the call."""
@@ -80,6 +88,22 @@ async def _copy(primary: Server[Postgres], link: Relay, data: Path) -> None:
         if child.running:
             await child.kill()
     assert code == 0, child.last_lines
+
+
+async def _rewind(data: Path, source: Server[Postgres], link: Relay) -> None:
+    """Its changes since the two parted are undone, and it goes on as a standby, through the link."""
+    link.lead_to(source.port, cut=True)
+    link.release()
+    password = source.program.password
+    at = f"host={LOOPBACK} port={link.port} user={USER} password={password}"
+    words = [
+        str(postgres_program("pg_rewind")),
+        f"--target-pgdata={data}",
+        f"--source-server={at}",
+        "--write-recovery-conf",
+    ]
+    child = Child(_as_ordinary_user([*words, "--no-sync"]), name="pg_rewind")
+    assert await child.exited() == 0, child.last_lines
 
 
 async def _row(connection: psycopg.AsyncConnection, query: str, *values: str) -> tuple[object, ...]:

@@ -32,6 +32,7 @@ class Fleet:
         self._said = said
         self._environment = environment
         self._children: dict[str, Child] = {}
+        self._away: dict[str, asyncio.Event] = {}
 
     @property
     def url(self) -> str:
@@ -73,6 +74,17 @@ class Fleet:
             for name in NAMES:
                 keeping.create_task(self._keep(name), name=f"keep {name}")
 
+    @asynccontextmanager
+    async def without(self, name: str) -> AsyncGenerator[None]:
+        """One of them is stopped, as an operator does, and started again at the end."""
+        back = self._away[name] = asyncio.Event()
+        try:
+            await self._children[name].stop(grace=GRACE)
+            yield
+        finally:
+            del self._away[name]
+            back.set()
+
     async def stop(self) -> None:
         await together(*(child.stop(grace=GRACE) for child in self._children.values() if child.running))
 
@@ -93,8 +105,11 @@ class Fleet:
     async def _keep(self, name: str) -> None:
         while True:
             code = await self._children[name].exited()
-            self.exits.append(f"{name} exited with {code}: {self._children[name].last_lines[-600:]}")
-            await asyncio.sleep(AGAIN)
+            if (back := self._away.get(name)) is not None:
+                await back.wait()
+            else:
+                self.exits.append(f"{name} exited with {code}: {self._children[name].last_lines[-600:]}")
+                await asyncio.sleep(AGAIN)
             self._start(name)
 
 

@@ -185,6 +185,12 @@ async def pair_of_redis(folder: Path) -> AsyncGenerator[Pair]:
         yield stage
 
 
+@asynccontextmanager
+async def with_sentinels_of_redis(folder: Path) -> AsyncGenerator[Watched]:
+    async with with_sentinels(folder, binary=redis_server()) as stage:
+        yield stage
+
+
 SHORT = Row("split and switched", "in short: A4, then A6", pair, split_then_switched)
 LOST = ("log.truncated",)
 FORKED = ("log.forked",)
@@ -196,11 +202,21 @@ ROWS: tuple[Row[Pair] | Row[Watched], ...] = (
     Row("A5", "split, repaired on the old one", pair, split_and_repaired_on_the_old, keeps=False, tells=FORKED),
     Row("A6", "planned switchover, and back", pair, switched),
     Row("A7", "the same with Redis", pair_of_redis, switched),
+    Row("A7a", "A1 with Redis", pair_of_redis, killed_in_step),
+    Row("A7b", "A2 with Redis", pair_of_redis, killed_while_it_lags, tells=FORKED),
     Row("A8", "connections kept, old primary demoted late", pair, kept_and_demoted_late, keeps=False, tells=FORKED),
     Row("A9", "only the projector is led to the new one", pair, projector_alone, keeps=False, tells=FORKED + LOST),
     Row("A10", "sentinels, primary killed and back", with_sentinels, sentinels_fail_over, keeps=False),
     Row("A11", "sentinels, planned", with_sentinels, partial(sentinels_switch, coordinated=True)),
     Row("A11a", "the same, not coordinated", with_sentinels, partial(sentinels_switch, coordinated=False), keeps=False),
+    Row("A11c", "A10 with Redis", with_sentinels_of_redis, sentinels_fail_over, keeps=False),
+    Row(
+        "A11d",
+        "A11a with Redis",
+        with_sentinels_of_redis,
+        partial(sentinels_switch, coordinated=False),
+        keeps=False,
+    ),
     Row("A11b", "sentinels, primary stands still", with_sentinels, sentinels_and_a_pause, keeps=False),
     Row("A12", "A9 where replicas are required", partial(pair, settings=EXCLUDING), projector_alone_without_replicas),
     Row(

@@ -13,6 +13,7 @@ BEHIND = 3.0  # s that the standby lacks
 TURN = 8.0  # s
 TRIMMED = 120.0  # s
 BEYOND = 200  # entries
+STEP = 16  # epochs that a restore goes beyond what it knows
 TRIMMING = {"STREAM_BYTES": "65536", "TRIM_AFTER": "1"}
 
 
@@ -24,6 +25,18 @@ async def archive_behind(field: Field[Both]) -> None:
     await _promote(stage)
     await field.writable("the promotion")
     await field.go_on(BEHIND)
+
+
+async def archive_behind_and_back(field: Field[Both]) -> None:
+    """The old primary is rewound to where the two parted, follows, and is promoted in its turn."""
+    stage = field.stage
+    await archive_behind(field)
+    turned = await stage.standby.rewind()
+    await turned.primary.kill()
+    await turned.promote()
+    stage.store.lead_to(turned.standby.port, cut=True)
+    stage.moved = False
+    await field.writable("the way back")
 
 
 async def archive_split(field: Field[Both]) -> None:
@@ -93,6 +106,30 @@ async def archive_older(field: Field[Both]) -> None:
 
 async def of_one_moment(field: Field[Both]) -> None:
     """Both put back to one moment in an epoch, after a restart of the log had begun the next one."""
+    await _fall_behind_an_epoch(field)
+    await _put_back(field)
+    await field.writable("both are put back")
+
+
+async def of_one_moment_and_restored(field: Field[Both]) -> None:
+    """The log is filled from the archive by an operator, before a projector sees what was put back."""
+    await _fall_behind_an_epoch(field)
+    async with field.fleet.without("projector-1"):
+        await _put_back(field)
+        code, said = await field.verb("restore", "--replace")
+        field.fleet.tell(f"restore --replace: {code}\n{said}")
+        if code:
+            field.faults.append(f"restore --replace: exit code {code}: {said[-1500:]}")
+    await field.writable("the log is restored")
+    async with connected(field.stage.holding, field.stage.archive, prefix=PREFIX) as stores:
+        for partition in range(field.stage.partitions):
+            epoch = (await stores.archived(partition))[-1].position.epoch
+            if epoch < 1 + STEP:
+                field.faults.append(f"partition {partition} goes on in epoch {epoch}")
+
+
+async def _fall_behind_an_epoch(field: Field[Both]) -> None:
+    """Replica and standby have one moment of an epoch; a restart of the log has begun the next one since."""
     stage = field.stage
     await stage.standby.in_step()
     await stage.in_step()
@@ -103,7 +140,6 @@ async def of_one_moment(field: Field[Both]) -> None:
     await stage.old.start()
     await field.writable("the restart")
     await field.go_on(TURN)
-    await _both_promoted(field)
 
 
 async def _both_lost(field: Field[Both], *, log_first: bool) -> None:
@@ -113,16 +149,16 @@ async def _both_lost(field: Field[Both], *, log_first: bool) -> None:
     await field.go_on(TURN)
     second.hold()
     await field.go_on(TURN)
-    await _both_promoted(field)
+    await _put_back(field)
+    await field.writable("both are put back")
 
 
-async def _both_promoted(field: Field[Both]) -> None:
+async def _put_back(field: Field[Both]) -> None:
     stage = field.stage
     await stage.old.kill()
     await stage.standby.primary.kill()
     await _promote(stage)
     await stage.promote()
-    await field.writable("both are put back")
 
 
 async def _promote(stage: Both) -> None:
@@ -134,6 +170,7 @@ async def _promote(stage: Both) -> None:
 FORKED, LOST = ("log.forked",), ("log.truncated",)
 ROWS: tuple[Row[Both], ...] = (
     Row("C1", "Postgres primary killed, standby behind", both, archive_behind),
+    Row("C1a", "C1; the old one is rewound, follows, is promoted", both, archive_behind_and_back),
     Row("C2", "Postgres split; address new, old, new", both, archive_split),
     Row("C3", "Postgres primary killed, standby in step", both, archive_in_step),
     Row(
@@ -159,4 +196,12 @@ ROWS: tuple[Row[Both], ...] = (
     Row("E1", "both lost, the log's copy older", both, log_older, keeps=False, tells=FORKED + LOST),
     Row("E2", "both lost, the archive's copy older", both, archive_older, keeps=False, tells=LOST),
     Row("E3", "both put back into the epoch before", both, of_one_moment, keeps=False, tells=LOST),
+    Row(
+        "E3a",
+        "the same, and the log restored",
+        both,
+        of_one_moment_and_restored,
+        keeps=False,
+        tells=FORKED + LOST,
+    ),
 )

@@ -159,11 +159,11 @@ async def both(folder: Path) -> AsyncGenerator[Both]:
 
 
 @asynccontextmanager
-async def with_sentinels(folder: Path) -> AsyncGenerator[Watched]:
+async def with_sentinels(folder: Path, *, binary: Path | None = None) -> AsyncGenerator[Watched]:
     async with AsyncExitStack() as held:
-        made = await held.enter_async_context(replicated(folder))
+        made = await held.enter_async_context(replicated(folder, binary=binary))
         postgres = await held.enter_async_context(_postgres(folder))
-        sentinels = await held.enter_async_context(watched(folder, made.members[0].port))
+        sentinels = await held.enter_async_context(watched(folder, made.members[0].port, binary=binary))
         yield Watched(made, sentinels, postgres.url)
 
 
