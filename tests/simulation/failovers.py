@@ -38,7 +38,7 @@ from waterclock.log.gates import gate_of
 from waterclock.log.liveness import sessions
 from waterclock.log.recovery.opening import prepare
 from waterclock.log.tail import tail_of
-from waterclock.model.events import RunRequested
+from waterclock.model.events import LogForked, RunRequested
 from waterclock.model.ids import RunId
 from waterclock.model.positions import Position
 from waterclock.store import dropped
@@ -443,6 +443,9 @@ class Failovers:
             if (one.position, one.prev) not in known and not any(place.stands(one) for place in self._places)
         ]
         self._expect(not gone, f"kept by a repair, and nowhere: {gone}")
+        forks = [one.event for one in entries if isinstance(one.event, LogForked)]
+        unkept = [one.epoch for one in forks if one.dropped != len(self.postgres.state.dropped.get(one.epoch, ()))]
+        self._expect(self._forgets or not unkept, f"not all that repairs have dropped is kept, in epochs {unkept}")
         place = self._address.place
         for key, latest in self._latest().items():
             epoch = int(place.meta(key)[b"epoch"])
