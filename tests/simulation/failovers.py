@@ -420,6 +420,13 @@ class Failovers:
         """Nobody writes on a server that, as he knows, another has taken the place of."""
         epoch = int(place.meta(_META)[b"epoch"])
         self._expect(epoch >= floor, f"who has seen epoch {floor} has written in epoch {epoch}")
+        if not self.calm and place.has_dropped() and self.chance.random() < 0.5:
+            self.loop.call_soon(self._empty, place)  # before that is archived
+
+    def _empty(self, place: Place) -> None:
+        self.deeds.append("empty after a fork")
+        self._at_risk()
+        place.restart({})
 
     def _granted(self, fence: int, run_id: RunId, attempt: int) -> None:
         first = self._fences.setdefault(fence, (run_id, attempt))

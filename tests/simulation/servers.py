@@ -16,7 +16,8 @@ from waterclock.log.connection.addresses import Deployment, Target
 from waterclock.log.connection.floors import Floors
 from waterclock.log.reader import entry_of
 from waterclock.log.topology.primaries import Nodes
-from waterclock.wire.envelope import Entry, prev_of
+from waterclock.model.events import LogForked
+from waterclock.wire.envelope import Entry, prev_of, read_entry
 from waterclock.wire.keys import Keys
 
 Told = Callable[["Place", Words, Any], None]
@@ -59,6 +60,14 @@ class Place:
         """The last entry of its stream."""
         stream = self.store.value(_EVENTS, Stream)
         return None if stream is None else stream.last
+
+    def has_dropped(self) -> bool:
+        """Whether its last entry says that a repair has dropped some."""
+        stream = self.store.value(_EVENTS, Stream)
+        if stream is None or not stream.ids:
+            return False
+        event = read_entry(0, *entry_of(stream.entry(len(stream) - 1))).event
+        return isinstance(event, LogForked) and event.dropped > 0
 
     def stands(self, entry: Entry) -> bool:
         """Whether its stream has the entry."""
