@@ -77,8 +77,11 @@ async def watching(stage: Stage, rules: Path, receiver: Receiver, pace: Pace = P
 
 def reasons(receiver: Receiver) -> list[tuple[str, str]]:
     """What was told of the installation: the kind, and the trouble with what it is about."""
-    told = [one for one in receiver.told if isinstance(one, NoticeDetails)]
-    return [(one.kind, f"{one.trouble} {one.about}".rstrip()) for one in told]
+    return [(one.kind, f"{one.trouble} {one.about}".rstrip()) for one in notices_of(receiver)]
+
+
+def notices_of(receiver: Receiver) -> list[NoticeDetails]:
+    return [one for one in receiver.told if isinstance(one, NoticeDetails)]
 
 
 async def tells(receiver: Receiver, *wanted: tuple[str, str]) -> None:

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.contract.log import build
 from tests.contract.log.commands.test_aside import BACKUP, REPORT, session, wishes
-from tests.integration.notifier.standing import SOON, abandon, is_kept, lead, reasons, rules_in, tells, watching
+from tests.integration.notifier.standing import (
+    SOON,
+    abandon,
+    is_kept,
+    lead,
+    notices_of,
+    reasons,
+    rules_in,
+    tells,
+    watching,
+)
 from tests.integration.notifier.test_notifier import Receiver, until
+from tests.integration.scheduler.stage import Stage as Schedules
+from tests.integration.scheduler.stage import is_decision_of, scheduling
 from tests.integration.stage import eventually, staged
 from tests.support.servers import OwnPostgres, OwnValkey
+from tests.support.stalls import watched, within
 from waterclock.log.client import Log
 from waterclock.log.clock import now
 from waterclock.log.commands.idempotency import Command
 from waterclock.log.commands.queues import set_paused
 from waterclock.log.connection.errors import LogError
 from waterclock.model.events import QueuePaused, QueueResumed
+from waterclock.model.promise import Promise
+from waterclock.model.timestamps import stamp
 from waterclock.store.connection.pool import connect_anew
-from waterclock_api.notifier.delivery.notice_details import NoticeDetails
 
 NO_LEADER = ("clock", "noLeader")
 
@@ -61,8 +77,7 @@ async def test_an_instant_that_its_leader_does_not_decide_is_told(
             await tells(receiver, overdue)
             await lead(stage.log, next_at=due + 3_600_000)
             await tells(receiver, overdue, over(overdue))
-        [told, _] = receiver.told
-        assert isinstance(told, NoticeDetails)
+        [told, _] = notices_of(receiver)
         assert told.since_ms == due
 
 
@@ -76,8 +91,7 @@ async def test_while_redis_is_away_it_is_told_and_then_each_that_is_over(
         async with watching(stage, rules_in(tmp_path), receiver):
             await server.kill()
             await tells(receiver, halted)
-            [told] = receiver.told
-            assert isinstance(told, NoticeDetails)
+            [told] = notices_of(receiver)
             assert told.explain
             await server.start()
             await eventually(lambda: leads(stage.log))
@@ -197,3 +211,44 @@ async def test_runs_that_nobody_can_execute_are_told_but_not_those_of_a_paused_q
                 await tells(receiver, lacking)
                 await session(stage.log, "backups", BACKUP)
                 await tells(receiver, lacking, over(lacking))
+
+
+WITH_PROMISES = """
+channels:
+  ops: {webhook: "https://ops.example/hook", secret: "env:OPS_SECRET"}
+rules:
+  - {name: all, on: [clock, late, missing], channels: [ops]}
+clockAfter: 1
+"""
+
+
+async def test_without_a_leader_only_that_is_told_and_what_is_late_or_missing_with_its_decision(
+    redis_url: str, key_prefix: str, migrated_postgres_url: str, tmp_path: Path
+) -> None:
+    receiver = Receiver()
+    async with staged(redis_url, key_prefix, migrated_postgres_url) as stage, stage.projecting():
+        await stage.ready.wait()
+        at, schedules = await now(stage.log, 0), Schedules(stage.log)
+        past: dict[str, Any] = {
+            "cron": "* * * * * *",
+            "mark": at - 7_000,
+            "end_at": stamp(at - 5_000),
+            "promise": Promise(start_within=1),
+        }
+        late = await schedules.create(**past, misfire_policy="1")
+        missing = await schedules.create(**past, misfire_policy="3", misfire_threshold=1)
+        await stage.projected()
+        async with watching(stage, rules_in(tmp_path, WITH_PROMISES), receiver), watched() as stalls:
+            await tells(receiver, NO_LEADER)
+            async with scheduling(stage.log):
+                await until(lambda: len(receiver.told) == 3, within=SOON, what="both")
+            decided = {
+                kind: (await schedules.until(partial(is_decision_of, job)))[0].at
+                for kind, job in (("late", late), ("missing", missing))
+            }
+        told = {one.kind: (one.job_id, at) for one, at in zip(notices_of(receiver), receiver.told_at, strict=True)}
+        assert told.keys() == {"clock", "late", "missing"}
+        assert (told["late"][0], told["missing"][0]) == (late.job_id, missing.job_id)
+        for kind, began in decided.items():
+            ended = told[kind][1]
+            assert ended - began - within(stalls, began, ended) <= 2_000

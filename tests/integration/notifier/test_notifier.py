@@ -64,6 +64,7 @@ class Receiver:
 
     def __init__(self) -> None:
         self.told: list[NoticeDetails | DigestDetails | ChannelTest] = []
+        self.told_at: list[int] = []  # ms
         self.broken = False
         self.refused = 0
 
@@ -73,6 +74,7 @@ class Receiver:
             self.refused += 1
             return Again(said="no answer")
         self.told.append(told)
+        self.told_at.append(SystemClock().now_ms())
         return Delivered()
 
     @property
