@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+
+import msgspec
 
 from tests.integration.notifier.test_notifier import HERE, Receiver, unchecked, until, written
 from tests.integration.stage import Stage
@@ -14,14 +17,16 @@ from waterclock.log.client import Log, LogSettings
 from waterclock.log.commands.bodies import part
 from waterclock.log.liveness import leadership
 from waterclock.model.events import LeadershipTaken
+from waterclock.model.notices.rules import Heartbeat
 from waterclock.store.connection.pool import open_pool
 from waterclock_api.notifier.delivery.notice_details import NoticeDetails
+from waterclock_api.notifier.delivery.outcome import Again, Delivered, Outcome
 from waterclock_api.notifier.installation.pace import Pace
 from waterclock_api.notifier.rules_source import RulesSource
 from waterclock_api.notifier.service import Notifier
 
-AFTER = 1.0  # s, `clockAfter`
-PACE = Pace(look=0.1, patience=1.0, gap=3.0, executors=0.1, dead_after=600.0)
+EVERY = 0.3  # s between two heartbeats
+PACE = Pace(look=0.1, patience=1.0, gap=3.0, executors=0.1, behind=0.5)
 SOON = 15.0  # s: nothing here takes so long, but on a machine that is busy
 RULES = """
 channels:
@@ -31,6 +36,27 @@ rules:
 clockAfter: 1
 """
 _LEADER, _BODY = "test", part(LeadershipTaken, scheduler="test")
+
+
+class Switch:
+    """A dead man's switch of another system; `refuses`: it answers, and takes nothing."""
+
+    def __init__(self) -> None:
+        self.beats: list[float] = []  # s, monotonic
+        self.tries = 0
+        self.refuses = False
+
+    async def __call__(self, heartbeat: Heartbeat) -> Outcome:
+        assert heartbeat.url == "https://switch.example"
+        self.tries += 1
+        if self.refuses:
+            return Again(said="https://switch.example answered 503")
+        self.beats.append(time.monotonic())
+        return Delivered()
+
+    async def beats_again(self) -> None:
+        before = len(self.beats)
+        await until(lambda: len(self.beats) > before, within=SOON, what="the next heartbeat")
 
 
 def rules_in(folder: Path, text: str = RULES) -> Path:
@@ -54,7 +80,9 @@ async def abandon(log: Log) -> None:
 
 
 @asynccontextmanager
-async def watching(stage: Stage, rules: Path, receiver: Receiver, pace: Pace = PACE) -> AsyncGenerator[Notifier]:
+async def watching(
+    stage: Stage, rules: Path, receiver: Receiver, *, switch: Switch | None = None, pace: Pace = PACE
+) -> AsyncGenerator[Notifier]:
     """One more notifier, with ways of its own to the stores, which judges when it is given."""
     settings = LogSettings(url=stage.redis_url, prefix=stage.log.keys.prefix)
     pool = await open_pool(str(stage.pool.conninfo), name="notifier", min_size=1, max_size=4)
@@ -62,7 +90,11 @@ async def watching(stage: Stage, rules: Path, receiver: Receiver, pace: Pace = P
     stop = asyncio.Event()
     try:
         source = await RulesSource.begin(rules, unchecked)
-        work = Notifier(log, pool, source, receiver, SystemClock(), here=HERE, pace=pace)
+        if switch is not None:  # more often than a file may say
+            heartbeat = Heartbeat(url="https://switch.example", every=EVERY)
+            file = msgspec.structs.replace(source.rules.file, heartbeat=heartbeat)
+            source.rules = source.rules._replace(file=file)
+        work = Notifier(log, pool, source, receiver, SystemClock(), here=HERE, beat=switch, pace=pace)
         async with asyncio.timeout(90), asyncio.TaskGroup() as tasks:
             tasks.create_task(work.run(stop, asyncio.Event()))
             try:

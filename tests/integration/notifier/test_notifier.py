@@ -43,7 +43,7 @@ rules:
 """
 
 
-async def unchecked(_: object) -> Sequence[RuleFlaw]:
+async def unchecked(*_: object) -> Sequence[RuleFlaw]:
     return ()
 
 

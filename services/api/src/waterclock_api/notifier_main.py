@@ -64,7 +64,7 @@ async def _notify(stop: asyncio.Event) -> None:
             ):
                 if pool is not None:
                     async with _breaker_api() as api:
-                        notifier = Notifier(log, pool, source, sender.send, clock, here=here, api=api)
+                        notifier = Notifier(log, pool, source, sender.send, clock, here=here, api=api, beat=sender.beat)
                         await _work(notifier, readiness, stop)
         finally:
             await log.close()

@@ -11,15 +11,16 @@ from typing import NamedTuple
 from waterclock.cli.yaml_values import BadFile, read_yaml, text_of
 from waterclock.model.notices.rule_book import RuleBook
 from waterclock.model.notices.rule_file import BadRules, RuleFlaw, read_rules
-from waterclock.model.notices.rules import NoticeRules
+from waterclock.model.notices.rules import Heartbeat, NoticeRules
 from waterclock_api.notifier.delivery.channels import Channel, read_channels
+from waterclock_api.notifier.delivery.heartbeat import written_flaws
 
 LOOK_EVERY = 1.0  # s
 
 _log = logging.getLogger(__name__)
 
-Check = Callable[[Iterable[Channel]], Awaitable[Sequence[RuleFlaw]]]
-"""What keeps some channels from being sent to."""
+Check = Callable[[Iterable[Channel], Heartbeat | None], Awaitable[Sequence[RuleFlaw]]]
+"""What keeps channels, and the heartbeat, from being sent to."""
 
 
 class Rules(NamedTuple):
@@ -42,7 +43,7 @@ async def load(path: Path, check: Check) -> Rules:
         BadNotices: it cannot be read, or something in it is wrong; names every flaw.
     """
     file, channels = _read(path)
-    if flaws := await check(channels.values()):
+    if flaws := await check(channels.values(), file.heartbeat):
         raise BadNotices(path, flaws)
     return Rules(file, RuleBook(file), channels)
 
@@ -50,13 +51,16 @@ async def load(path: Path, check: Check) -> Rules:
 def _read(path: Path) -> tuple[NoticeRules, Mapping[str, Channel]]:
     try:
         file = read_rules(read_yaml(text_of(path.read_bytes())))
-        return file, read_channels(file.channels)
+        channels = read_channels(file.channels)
+        if file.heartbeat is not None and (flaws := written_flaws(file.heartbeat)):
+            raise BadNotices(path, flaws)
     except OSError as error:
         raise BadNotices(path, [RuleFlaw("", f"cannot be read: {error.strerror}")]) from error
     except BadFile as error:
         raise BadNotices(path, (RuleFlaw(flaw.pointer, flaw.message) for flaw in error.flaws)) from error
     except BadRules as error:
         raise BadNotices(path, error.flaws) from error
+    return file, channels
 
 
 class RulesSource:

@@ -19,6 +19,7 @@ from waterclock_api.notifier.delivery.channels import Channel
 from waterclock_api.notifier.delivery.outcome import Again, Outcome
 from waterclock_api.notifier.dispatch import Dispatcher, Send, Told
 from waterclock_api.notifier.follow import Follower
+from waterclock_api.notifier.installation.heart import Beat, Heart
 from waterclock_api.notifier.installation.memory import Memory
 from waterclock_api.notifier.installation.pace import Pace
 from waterclock_api.notifier.installation.watching import Watcher
@@ -26,7 +27,7 @@ from waterclock_api.notifier.rules_source import RulesSource
 
 
 class Notifier:
-    """`source`: of its rules. `api`: for the breaker."""
+    """`source`: of its rules. `api`: for the breaker. `beat`: without it no heartbeat is sent."""
 
     def __init__(
         self,
@@ -38,15 +39,29 @@ class Notifier:
         *,
         here: Origin,
         api: AsyncClient | None = None,
+        beat: Beat | None = None,
         pace: Pace | None = None,
     ) -> None:
         self.source = source
         self._projected = Projected(pool)
+        pace = pace or Pace()
         memory = Memory(self._send_unless_muted, source.channels)
         self._send = send
         self._dispatcher = Dispatcher(pool, source.channels, memory.send_once, here)
-        self._breaker = Breaker(pool, api, lambda: self.is_muted is False)
-        self._watcher = Watcher(log, pool, source, memory, clock, pace=pace)
+        self._breaker = Breaker(pool, api, self._may_send)
+        self.watcher = Watcher(log, pool, source, memory, clock, pace=pace)
+        self._heart = None
+        if beat is not None:
+            self._heart = Heart(
+                log,
+                pool,
+                source,
+                beat,
+                clock,
+                look=lambda: self.watcher.look,
+                may_send=self._may_send,
+                pace=pace,
+            )
 
         def follower(partition: int) -> Follower:
             return Follower(log, pool, partition, book=source.book, projected=self._projected, clock=clock)
@@ -82,14 +97,19 @@ class Notifier:
                 tasks.create_task(self._projected.listen(), name="listen to projectors"),
                 tasks.create_task(self.source.keep(reread), name="keep the rules"),
                 tasks.create_task(self._partitions.run(ready), name="share the partitions"),
-                tasks.create_task(self._watcher.run(), name="watch the installation"),
+                tasks.create_task(self.watcher.run(), name="watch the installation"),
             ]
+            if self._heart is not None:
+                work.append(tasks.create_task(self._heart.run(), name="send the heartbeat"))
             await stop.wait()
             for task in work:
                 task.cancel()
 
+    def _may_send(self) -> bool:
+        return self.is_muted is False
+
     async def _send_unless_muted(self, channel: Channel, told: Told) -> Outcome:
         """What is sent from memory asks no database whether it may: it may if the last look at one said so."""
-        if self.is_muted is not False:
+        if not self._may_send():
             return Again(said="another place sends")
         return await self._send(channel, told)

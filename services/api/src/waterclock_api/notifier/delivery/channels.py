@@ -124,7 +124,7 @@ def resolve(channel: Channel, environment: Mapping[str, str]) -> AppriseTarget |
             return AppriseTarget(_address(f"{CHANNELS}.{name}.apprise", address, environment))
         case WebhookChannel(name=name, url=url, secret=secret):
             return WebhookTarget(
-                _url(f"{CHANNELS}.{name}.webhook", url, environment),
+                url_behind(f"{CHANNELS}.{name}.webhook", url, environment),
                 _keys(f"{CHANNELS}.{name}.secret", secret, environment),
             )
 
@@ -175,7 +175,7 @@ def _channel(name: str, member: object) -> Channel | list[RuleFlaw]:
         return flaws or AppriseChannel(name=name, address=written.apprise)
     if written.webhook is None:
         return [RuleFlaw(at, "needs `apprise`, or `webhook` with `secret`")]
-    flaws = _flaws(_url, f"{at}.webhook", written.webhook)
+    flaws = _flaws(url_behind, f"{at}.webhook", written.webhook)
     if written.secret is None:
         flaws.append(RuleFlaw(f"{at}.secret", "is missing: webhooks are signed"))
     elif not is_reference(written.secret):
@@ -211,11 +211,16 @@ def _address(path: str, text: str, environment: Mapping[str, str]) -> str:
     return address
 
 
-def _url(path: str, text: str, environment: Mapping[str, str]) -> HttpUrl:
+def url_behind(path: str, text: str, environment: Mapping[str, str]) -> HttpUrl:
+    """The URL that is written there, or that a reference stands for, now.
+
+    Raises:
+        BadRules: it does not resolve, or is no URL.
+    """
     try:
         return http_url(_value(path, text, environment).strip())
     except ValueError as error:
-        raise BadRules(RuleFlaw(path, f"is no URL to post to: {error}")) from None
+        raise BadRules(RuleFlaw(path, f"is no URL to send to: {error}")) from None
 
 
 def _keys(path: str, text: str, environment: Mapping[str, str]) -> tuple[str, ...]:

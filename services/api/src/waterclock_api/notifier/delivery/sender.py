@@ -11,9 +11,11 @@ from collections.abc import Iterable, Mapping
 from waterclock.kit.clock import Clock
 from waterclock.kit.http.session import Session
 from waterclock.model.notices.rule_file import BadRules, RuleFlaw
+from waterclock.model.notices.rules import Heartbeat
 from waterclock_api.notifier.delivery.apprise_sender import AppriseSender
 from waterclock_api.notifier.delivery.channels import CHANNELS, AppriseTarget, Channel, WebhookTarget, resolve
 from waterclock_api.notifier.delivery.cloud_event import cloud_event
+from waterclock_api.notifier.delivery.heartbeat import beat, unresolved
 from waterclock_api.notifier.delivery.notice_details import ChannelTest, DigestDetails, Installation, NoticeDetails
 from waterclock_api.notifier.delivery.outcome import Again, Outcome
 from waterclock_api.notifier.delivery.texts import message_of
@@ -59,8 +61,14 @@ class Sender:
                 message = message_of(told, self._installation)
                 return await self._apprise.send(target, message, deadline=self._deadline)
 
-    async def flaws(self, channels: Iterable[Channel]) -> list[RuleFlaw]:
-        """What keeps some channels from being sent to, as far as it is known without sending."""
+    async def beat(self, heartbeat: Heartbeat) -> Outcome:
+        """Send the heartbeat once."""
+        return await beat(
+            heartbeat, self._environment, session=self._session, clock=self._clock, deadline=self._deadline
+        )
+
+    async def flaws(self, channels: Iterable[Channel], heartbeat: Heartbeat | None = None) -> list[RuleFlaw]:
+        """What keeps channels and the heartbeat from being sent to, as far as it is known without sending."""
         found: dict[str, list[RuleFlaw]] = {}
         addresses: dict[str, AppriseTarget] = {}
         for channel in channels:
@@ -76,4 +84,5 @@ class Sender:
         for name, flaw in zip(addresses, told, strict=True):
             if flaw is not None:
                 found[name].append(RuleFlaw(f"{CHANNELS}.{name}.apprise", flaw))
-        return [flaw for flaws in found.values() for flaw in flaws]
+        of_heartbeat = () if heartbeat is None else unresolved(heartbeat, self._environment)
+        return [*(flaw for flaws in found.values() for flaw in flaws), *of_heartbeat]

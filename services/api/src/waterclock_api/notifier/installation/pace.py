@@ -14,3 +14,4 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     executors: float = 3.0  # from one count of what lies aside to the next
     dead_after: float = 600.0  # a channel that delivers nothing
     behind: float = 30.0  # at most, while the heartbeat is sent
+    untried: float = 90.0  # at most that a message is due; of a channel's twenty a minute the last waits for one minute

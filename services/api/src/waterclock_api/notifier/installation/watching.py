@@ -24,14 +24,12 @@ _log = logging.getLogger(__name__)
 class Watcher:
     """`look`: the last one; None before the first."""
 
-    def __init__(
-        self, log: Log, pool: Pool, source: RulesSource, memory: Memory, clock: Clock, *, pace: Pace | None = None
-    ) -> None:
+    def __init__(self, log: Log, pool: Pool, source: RulesSource, memory: Memory, clock: Clock, *, pace: Pace) -> None:
         self.look: Look | None = None
         self._source = source
         self._memory = memory
         self._clock = clock
-        self._pace = pace or Pace()
+        self._pace = pace
         self._store = KeptConnection(pool, work="installation", patience=self._pace.patience)
         self._looker = Looker(log, self._store, clock, pace=self._pace, channels=lambda: source.channels().keys())
         self._patience = Patience(gap=self._pace.gap)
