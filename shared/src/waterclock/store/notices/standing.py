@@ -12,19 +12,16 @@ _decode = msgspec.json.Decoder(Standing).decode
 
 
 async def read(connection: Connection) -> Standing:
-    return await _found(connection, "standing")
+    row = await (await connection.execute(statement("standing"))).fetchone()
+    return Standing() if row is None else _decode(bytes(row[0]))
 
 
 async def hold(connection: Connection) -> Standing:
     """The same; nobody else tells more of it until the caller's transaction ends."""
-    return await _found(connection, "hold_standing")
+    row = await (await connection.execute(statement("hold_standing"))).fetchone()
+    assert row is not None
+    return _decode(bytes(row[0]))
 
 
 async def keep(connection: Connection, standing: Standing) -> None:
     await connection.execute(statement("keep_standing"), {"document": msgspec.json.encode(standing)})
-
-
-async def _found(connection: Connection, name: str) -> Standing:
-    row = await (await connection.execute(statement(name))).fetchone()
-    assert row is not None
-    return _decode(bytes(row[0]))

@@ -1,8 +1,9 @@
 -- Claim the sending of a heartbeat, if one is due and nobody is sending one; how often it has failed since it was sent last.
-UPDATE notice_heartbeat
-SET claimed_until = clock_timestamp() + make_interval(secs => %(lease)s::float8), claim = %(claim)s::text
-WHERE id = 1
-  AND (sent_at IS NULL OR sent_at + make_interval(secs => %(every)s::float8) <= clock_timestamp())
-  AND (retry_at IS NULL OR retry_at <= clock_timestamp())
-  AND (claimed_until IS NULL OR claimed_until <= clock_timestamp())
+INSERT INTO notice_heartbeat AS kept (id, claimed_until, claim)
+VALUES (1, clock_timestamp() + make_interval(secs => %(lease)s::float8), %(claim)s::text)
+ON CONFLICT (id) DO UPDATE
+SET claimed_until = excluded.claimed_until, claim = excluded.claim
+WHERE (kept.sent_at IS NULL OR kept.sent_at + make_interval(secs => %(every)s::float8) <= clock_timestamp())
+  AND (kept.retry_at IS NULL OR kept.retry_at <= clock_timestamp())
+  AND (kept.claimed_until IS NULL OR kept.claimed_until <= clock_timestamp())
 RETURNING failures;
