@@ -31,7 +31,7 @@ from waterclock.model.notices.inputs import Input, Reading, Seen
 from waterclock.model.notices.judge import drop_outdated, judge
 from waterclock.model.notices.kinds import KINDS
 from waterclock.model.notices.known import Facts
-from waterclock.model.notices.notice import Notice, Trip
+from waterclock.model.notices.notice import BrokenPromise, Notice, Trip
 from waterclock.model.notices.rule_book import RuleBook
 from waterclock.model.notices.rules import NoticeRules, Rule
 from waterclock.model.outcomes import Error
@@ -64,6 +64,7 @@ class Story:
         self.facts = Facts()
         self.notices: list[Notice] = []
         self.trips: list[Trip] = []
+        self.broken: list[BrokenPromise] = []
         self.last = Position(0, 1, 0)
         self.version = 0
 
@@ -81,6 +82,7 @@ class Story:
         self.facts.apply(judged.changes)
         self.notices += judged.notices
         self.trips += judged.trips
+        self.broken += judged.broken
         return list(judged.notices)
 
     def event(self, at: str, event: StoredEvent) -> list[Notice]:

@@ -149,6 +149,7 @@ class Follower:
         judged = judge_all(book, known, given)
         await facts.write(connection, judged.changes, partitions=self._log.partitions)
         await outbox.record(connection, judged.notices, judged.trips)
+        await outbox.record_broken(connection, judged.broken)
         return judged
 
     async def _pass_hole(self, connection: Connection, at: Position, when: int) -> None:
@@ -219,7 +220,7 @@ class Follower:
         while True:
             async with connection.transaction():
                 judged = await self._judge(connection, [reading], reading.last)
-                if judged.notices or judged.trips:
+                if judged.notices or judged.trips or judged.broken:
                     await facts.keep_reading(connection, reading)
             if len(judged.changes) < facts.DUE_AT_ONCE:
                 return

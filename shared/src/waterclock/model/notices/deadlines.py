@@ -37,6 +37,7 @@ def broken(draft: Draft, run: OpenRun, what: What, due: int, at: int, position: 
     """A deadline has passed: each rule is told once of each subject, and the deadline is no more."""
     run = _without_due(run, what)
     one = _occasion(run, what, at, position, due)
+    draft.note_broken(one)
     job_id = run.job_id
     if job_id is None or draft.job(job_id) is None:
         draft.tell_all(one)
@@ -73,6 +74,7 @@ def judge_silence(draft: Draft, job: WatchedJob, at: int, position: Position) ->
         since=silence.until,
         due=silence.until,
     )
+    draft.note_broken(one)
     trouble = draft.trouble(job.id) or Trouble(job=job.id)
     for rule in draft.book.about(job.binding).get("silent", ()):
         trouble, _ = draft.lasts(trouble, rule, one)

@@ -29,8 +29,8 @@ from waterclock.model.notices.facts import (
 )
 from waterclock.model.notices.kinds import Kind
 from waterclock.model.notices.known import Facts
-from waterclock.model.notices.notice import Notice, Trip, notice_id
-from waterclock.model.notices.rule_book import RuleBook
+from waterclock.model.notices.notice import BrokenPromise, Notice, Trip, notice_id
+from waterclock.model.notices.rule_book import PROMISED, RuleBook
 from waterclock.model.notices.rules import Rule
 from waterclock.model.positions import Position
 
@@ -38,9 +38,11 @@ F = TypeVar("F", bound=AnyFact)
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
-    """What follows: notices in the order in which they came to be, jobs that the breaker disables, changed facts."""
+    """What follows: notices and broken promises in the order in which they came to be, jobs that the breaker disables,
+    changed facts."""
 
     notices: tuple[Notice, ...]
+    broken: tuple[BrokenPromise, ...]
     trips: tuple[Trip, ...]
     changes: Changes
 
@@ -67,13 +69,16 @@ class Draft:
     def __init__(self, book: RuleBook, facts: Facts) -> None:
         self.book = book
         self.notices: list[Notice] = []
+        self.broken: list[BrokenPromise] = []
         self.trips: list[Trip] = []
         self._facts = facts
         self._changes: dict[str, AnyFact | None] = {}
         self._runs: dict[JobId, set[str]] = {}
 
     def judged(self) -> Judged:
-        return Judged(notices=tuple(self.notices), trips=tuple(self.trips), changes=self._changes)
+        return Judged(
+            notices=tuple(self.notices), broken=tuple(self.broken), trips=tuple(self.trips), changes=self._changes
+        )
 
     # --- facts ---
 
@@ -133,10 +138,30 @@ class Draft:
 
     # --- telling ---
 
+    def note_broken(self, one: Occasion) -> None:
+        """A promise is broken, whoever is told of it."""
+        job_id = one.binding.job_id
+        if job_id is None:
+            return
+        self.broken.append(
+            BrokenPromise(
+                id=_id_of(PROMISED, one),
+                kind=one.kind,
+                job=job_id,
+                at=one.at,
+                position=str(one.position),
+                run=one.run_id,
+                instant=one.instant,
+                last=one.last,
+                due=one.due,
+                what=one.what,
+                attempt=one.attempt,
+            )
+        )
+
     def tell(self, rule: Rule, one: Occasion, *, count: int = 1) -> str:
         """Tell a rule of it; returns the notice's id."""
-        subject = one.run_id or one.binding.job_id or one.position.partition
-        found = notice_id(rule.name, one.kind, subject, one.what, one.attempt, one.moment)
+        found = _id_of(rule, one)
         self._tell(rule, one, found, count=count, since=one.since)
         return found
 
@@ -208,6 +233,8 @@ class Draft:
         recovers: Kind | None = None,
         reminder: int = 0,
     ) -> None:
+        if rule is PROMISED:
+            return
         binding = one.binding
         self.notices.append(
             Notice(
@@ -234,6 +261,11 @@ class Draft:
                 reminder=reminder,
             )
         )
+
+
+def _id_of(rule: Rule, one: Occasion) -> str:
+    subject = one.run_id or one.binding.job_id or one.position.partition
+    return notice_id(rule.name, one.kind, subject, one.what, one.attempt, one.moment)
 
 
 def without(trouble: Trouble, *breaks: Break) -> Trouble:

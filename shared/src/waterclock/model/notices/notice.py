@@ -38,6 +38,25 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     incident: int | None = None  # of the installation: which of its subject
 
 
+class BrokenPromise(msgspec.Struct, frozen=True, kw_only=True):
+    """A promise was broken, whether a rule names it or not. Moments are as those of a notice.
+
+    What was promised is due at `due`; a skip is known `at` once, and has no such moment.
+    """
+
+    id: str
+    kind: Kind
+    job: JobId
+    at: int
+    position: str
+    run: RunId | None = None
+    instant: int | None = None
+    last: int | None = None
+    due: int | None = None
+    what: What | None = None
+    attempt: int | None = None
+
+
 class Trip(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """The job is to be disabled, if it is at this version still: so many scheduled runs in a row have failed."""
 

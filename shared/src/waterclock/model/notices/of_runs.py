@@ -22,6 +22,7 @@ from waterclock.model.notices.draft import Draft, Occasion, without
 from waterclock.model.notices.facts import Binding, CatchUp, OpenRun, Trouble, WatchedJob, bound_by_request
 from waterclock.model.notices.kinds import BAD_ENDS, CLOSED_BY_SUCCESS, KIND_OF_END, VOID_CANCELS, VOID_SKIPS
 from waterclock.model.notices.notice import Trip, notice_id
+from waterclock.model.notices.rule_book import PROMISED
 from waterclock.model.outcomes import STATUS_OF_TAG, RunStatus
 from waterclock.model.positions import Position
 from waterclock.model.promise import finish_due, start_due
@@ -160,6 +161,8 @@ def skipped(draft: Draft, position: Position, at: int, event: FireSkipped) -> No
             last=millis(event.last),
             reason=event.reason,
         )
+        if rule is PROMISED:
+            draft.note_broken(one)
         trouble, _ = draft.lasts(trouble, rule, one, times=event.count)
     draft.put_trouble(trouble)
 

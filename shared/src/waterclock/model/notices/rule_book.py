@@ -15,6 +15,10 @@ KEPT_MOST = 200_000
 
 ByKind = Mapping[Kind, tuple[Rule, ...]]
 
+PROMISED = Rule(name="", on=("late", "missing", "tooLong", "silent"), channels=())
+"""Is about each job that promises something, whatever the file says, and nobody is told of it: by its breaks is known
+what is broken now. No rule of a file has this name."""
+
 
 class RuleBook:
     """The rules of a file. `breakers`: the actors by whose disabling the breaker is known."""
@@ -49,7 +53,7 @@ class RuleBook:
 
     def keeps(self, one: Break, binding: Binding | None = None) -> bool:
         """Whether a break is one of these rules; `binding`: and of what they say of such a job."""
-        rule = self.rules.get(one.rule)
+        rule = PROMISED if one.rule == PROMISED.name else self.rules.get(one.rule)
         if rule is None or one.kind not in rule.on:
             return False
         return binding is None or rule in self.about(binding).get(one.kind, ())
@@ -60,7 +64,8 @@ class RuleBook:
 
     def _matching(self, binding: Binding) -> ByKind:
         found: dict[Kind, tuple[Rule, ...]] = {}
-        for rule in self.rules.values():
+        promised = () if binding.promise is None else (PROMISED,)
+        for rule in (*promised, *self.rules.values()):
             if _matches(rule.match, binding):
                 for kind in rule.on:
                     found[kind] = (*found.get(kind, ()), rule)

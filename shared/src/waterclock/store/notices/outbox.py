@@ -1,4 +1,4 @@
-"""Notices as they are recorded, and the messages that are to carry them.
+"""Notices as they are recorded, and the messages that are to carry them; and promises that were broken.
 
 A notice is one rule's. A channel gets one message for all notices that say the same, whatever rules say it.
 """
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from waterclock.model.ids import digest
-from waterclock.model.notices.notice import ID_LENGTH, Notice, Trip
+from waterclock.model.notices.notice import ID_LENGTH, BrokenPromise, Notice, Trip
 from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
 
@@ -82,6 +82,26 @@ def _named(messages: Sequence[Message]) -> dict[str, object]:
         "notices": [one.notice.id for one in messages],
         "takes_back": [one.notice.of if one.notice.recovers else None for one in messages],
     }
+
+
+async def record_broken(connection: Connection, broken: Sequence[BrokenPromise]) -> None:
+    """Record promises that were broken, in the caller's transaction."""
+    if not broken:
+        return
+    columns = {
+        "ids": [one.id for one in broken],
+        "kinds": [one.kind for one in broken],
+        "jobs": [one.job for one in broken],
+        "runs": [one.run for one in broken],
+        "whats": [one.what for one in broken],
+        "attempts": [one.attempt for one in broken],
+        "instants": [one.instant for one in broken],
+        "lasts": [one.last for one in broken],
+        "dues": [one.due for one in broken],
+        "ats": [one.at for one in broken],
+        "positions": [one.position for one in broken],
+    }
+    await connection.execute(statement("record_broken_promises"), columns)
 
 
 def _columns(notices: Sequence[Notice]) -> dict[str, object]:
