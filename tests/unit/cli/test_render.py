@@ -143,6 +143,7 @@ REQUESTED: dict[str, Any] = {
     "maxAttempts": 2,
     "labels": {},
     "folded": 0,
+    "broken": [],
     "attempts": [],
     "steps": [],
 }

@@ -434,6 +434,25 @@ def list_notices(
     return Call(path=("notices",), kind=Page[models.Notice], query=query)
 
 
+def list_promises(
+    *,
+    state: str | Iterable[str] | None = None,
+    job: str | Iterable[str] | None = None,
+    group: str | Iterable[str] | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Call[Page[models.JobPromise]]:
+    """What jobs promise, and how it is kept; `state`: `broken`, `open`, `kept` or `unjudged`."""
+    query = {
+        "state": several(state),
+        "jobId": _named(job),
+        "jobGroup": several(group),
+        "limit": limit,
+        "cursor": cursor,
+    }
+    return Call(path=("promises",), kind=Page[models.JobPromise], query=query)
+
+
 def list_queues(*, executor: str | Iterable[str] | None = None) -> Call[Page[models.Queue]]:
     """What queues hold; `executor`: of runs of these executors alone, each by its key or an alias."""
     return Call(path=("queues",), query={"executor": several(executor)}, kind=Page[models.Queue])

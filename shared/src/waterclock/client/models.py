@@ -68,6 +68,36 @@ class InForce(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     retry_from: str = "default"
 
 
+class OpenBreak(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A promise of a job that is broken now."""
+
+    kind: str
+    since: str
+    count: int
+    run_id: str | None
+    instant: str | None
+    due: str | None
+
+
+class PromiseStanding(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How the promise of a job is kept."""
+
+    state: str
+    broken: tuple[OpenBreak, ...]
+    next_due_at: str | None
+
+
+class BrokenPromise(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A promise that a run has broken."""
+
+    kind: str
+    what: str | None
+    attempt: int | None
+    due: str | None
+    at: str
+    position: str
+
+
 class Job(Definition, frozen=True, kw_only=True, rename="camel"):
     """A definition, and what is known of its job."""
 
@@ -82,6 +112,7 @@ class Job(Definition, frozen=True, kw_only=True, rename="camel"):
     notes: tuple[Note, ...] = ()
     in_force: InForce | None = None  # None: an older API does not tell
     last_success_at: str | None = None
+    promise_standing: PromiseStanding | None = None  # None: it promises nothing, is one of a list, or the API is older
 
 
 class Jobs(Page[Job], frozen=True, kw_only=True, rename="camel"):
@@ -150,6 +181,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     trace_id: str | None = None
     cancel_reason: str | None = None
     unreadable: Unreadable | None = None
+    promise: Promise | None = None
+    broken: tuple[BrokenPromise, ...] = ()
     attempts: tuple[Attempt, ...]
     steps: tuple[Step, ...]
 
@@ -305,6 +338,15 @@ class Requeued(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     refused: int
     items: tuple[RequeuedRun, ...]
     next_cursor: str | None = None
+
+
+class JobPromise(PromiseStanding, frozen=True, kw_only=True, rename="camel"):
+    """What a job promises, and how it is kept."""
+
+    job_id: str
+    job_group: str
+    job_name: str
+    promise: Promise
 
 
 class NoticeDelivery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -32,7 +32,7 @@ async def test_the_document_is_valid_and_the_answers_are_what_it_says(rig: MakeR
         worker = await api.worker()
         document: dict[str, Any] = (await api.http.get("/schema/openapi.json")).json()
         OpenAPIV31SpecValidator(document).validate()  # pyright: ignore[reportUnknownMemberType]
-        job = await api.create(cronExpression="@daily")
+        job = await api.create(cronExpression="@daily", promise={"startWithin": 60})
         run_id = await api.trigger(job["id"])
         grant = await worker.claim_one()
         await worker.step(grant, "Work", "line")
@@ -48,6 +48,7 @@ async def test_the_document_is_valid_and_the_answers_are_what_it_says(rig: MakeR
             ("/v1/monitor/fires", "/v1/monitor/fires"),
             ("/v1/monitor/fires?bins=2", "/v1/monitor/fires"),
             ("/v1/monitor/notices", "/v1/monitor/notices"),
+            ("/v1/monitor/promises", "/v1/monitor/promises"),
             (f"/v1/monitor/ledger/strips?jobId={job['id']}", "/v1/monitor/ledger/strips"),
             (RUNS, RUNS),
             (f"{RUNS}/{run_id}", f"{RUNS}/{{id}}"),

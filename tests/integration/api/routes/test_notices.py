@@ -9,7 +9,7 @@ import msgspec
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import Rig, served
 from tests.integration.api.terminal import Terminal
-from waterclock.cli.verbs.notices import list_
+from waterclock.cli.notices.told import list_
 from waterclock.kit.clock import SystemClock
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.notices.notice import Notice

@@ -310,7 +310,7 @@ def _answer(name: str, status: int, content: Content, schemas: Mapping[type[Any]
 
 def _tag(path: str) -> str:
     name = path.split("/")[3].removesuffix("-index") if path.startswith("/v1/monitor/") else "process"
-    return {"fires": "schedules"}.get(name, name)
+    return {"fires": "schedules", "promises": "notices"}.get(name, name)
 
 
 def _camel(name: str) -> str:

@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 
 from waterclock.cli.connection.options import refuse_unused
+from waterclock.cli.notices.told import list_
 from waterclock.cli.output import complain, tell
-from waterclock.cli.verbs.notices import list_
 from waterclock.kit.clock import SystemClock
 from waterclock.kit.randomness import token
 from waterclock.kit.service import Unfit, run_service

@@ -16,6 +16,7 @@ from waterclock.model.instants.explain import (
     explain_moment,
     explain_newest,
     with_backfills,
+    with_broken,
     with_forgotten,
 )
 from waterclock.model.instants.reasons import Overdue, RunNow, Runs
@@ -24,6 +25,7 @@ from waterclock.store.connection.statements import statement
 from waterclock.wire.envelope import Entry
 from waterclock_api.queries.executor_waits import Queued, waits_of
 from waterclock_api.queries.ledger import LedgerReader, caught_up, events_kept_from
+from waterclock_api.queries.notices.promises import broken_between
 from waterclock_api.queries.read_models import PACKAGE
 from waterclock_api.queries.sources import Reading, Sources
 from waterclock_api.queries.stuck_runs import overdue_of, pauses_of
@@ -73,6 +75,7 @@ async def _told(
         told = await _told_by(sources, of, job_id, reader, tell)
     kept_from = await events_kept_from(sources, of)
     told = [with_forgotten(item, kept_from) for item in told]
+    told = await _with_broken(sources, of, job_id, told)
     made_up = await _backfills(sources, of, job_id, told)
     return [with_backfills(item, made_up[item.instant]) if item.instant in made_up else item for item in told]
 
@@ -97,6 +100,20 @@ async def _told_by(
     told = await sources.offload.run(of.who, listen)
     runs = await _runs(sources, of, job_id, {item.run_id for item in told if item.run_id is not None})
     return await sources.offload.run(of.who, tell, heard, runs) if runs else told
+
+
+async def _with_broken(
+    sources: Sources, of: Reading, job_id: str, told: Sequence[Explanation]
+) -> Sequence[Explanation]:
+    """The same with the promises that each moment has broken."""
+    if not told:
+        return told
+    first, last = sorted((millis(told[0].instant), millis(told[-1].instant)))
+    async with sources.reading(of) as connection:
+        broken = await broken_between(connection, job_id, first, last)
+    if not broken:
+        return told
+    return [with_broken(item, [one for one in broken if one.is_about(millis(item.instant))]) for item in told]
 
 
 async def _backfills(

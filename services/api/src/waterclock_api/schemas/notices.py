@@ -9,7 +9,9 @@ import msgspec
 from waterclock.kit.text.members import said
 from waterclock.model.notices.facts import What
 from waterclock.model.notices.kinds import Kind
+from waterclock.model.promise import Promise
 from waterclock.model.timestamps import Stamp
+from waterclock_api.schemas.promises import PromiseStanding, State
 from waterclock_api.schemas.requests import Cursor, Limit, Moment
 from waterclock_api.schemas.responses import NextCursor
 
@@ -82,4 +84,30 @@ class Notices(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A page of notices."""
 
     items: Annotated[list[Notice], said("The notices, newest first.")]
+    next_cursor: NextCursor
+
+
+class PromisesQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Which promises to list."""
+
+    state: Annotated[tuple[State, ...], said("Promises that are kept so. Repeatable.")] = ()
+    job_id: Annotated[tuple[str, ...], said("Promises of these jobs, by id.")] = ()
+    job_group: Annotated[tuple[str, ...], said("Promises of jobs in these groups.")] = ()
+    limit: Limit = 50
+    cursor: Cursor = None
+
+
+class JobPromise(PromiseStanding, frozen=True, kw_only=True, rename="camel"):
+    """What a job promises, and how it is kept."""
+
+    job_id: Annotated[str, said("Id of the job.")]
+    job_group: Annotated[str, said("Group of the job.")]
+    job_name: Annotated[str, said("Name of the job.")]
+    promise: Annotated[Promise, said("What it promises.")]
+
+
+class Promises(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A page of promises."""
+
+    items: Annotated[list[JobPromise], said("One for each job that promises something, oldest job first.")]
     next_cursor: NextCursor

@@ -55,7 +55,7 @@ Cursor = Annotated[Annotated[str, msgspec.Meta(max_length=256)] | None, said("`n
 
 READ_ONLY = frozenset(
     {"id", "version", "nextFireAt", "isRunning", "lastRun", "lastSuccessAt", "createdAt", "updatedAt", "notes"}
-    | {"inForce"}
+    | {"inForce", "promiseStanding"}
 )
 """Members of a job that nobody writes; a body may hold them, so that a job that was read can be sent back."""
 

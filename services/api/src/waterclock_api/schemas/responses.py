@@ -19,6 +19,7 @@ from waterclock.model.places import Drills
 from waterclock.model.promise import Promise
 from waterclock.model.retry import RetryPolicy
 from waterclock.model.timestamps import Stamp
+from waterclock_api.schemas.promises import BrokenPromise, PromiseStanding
 
 NextCursor = Annotated[str | None, said("`cursor` of the next page; null on the last.")]
 DryRun = Annotated[bool, said("Whether this is only a report.")]
@@ -94,6 +95,10 @@ class Job(Definition, frozen=True, kw_only=True, rename="camel"):
     last_success_at: Annotated[
         Stamp | None,
         said("End of the newest successful run, also after retention deleted it. Null: none, or read models behind."),
+    ] = None
+    promise_standing: Annotated[
+        PromiseStanding | None,
+        said("How the promise is kept. Null: there is none, or the job is one of a list or as it was at a time."),
     ] = None
 
 
@@ -191,6 +196,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     folded: Annotated[int, said("Late scheduled times that were merged into this run.")]
     folded_first: Annotated[Stamp | None, said("The oldest of the merged scheduled times.")]
     trace_id: Annotated[str | None, said("Trace id of the run, or of the request for it.")]
+    promise: Annotated[
+        Promise | None,
+        said("What the job promised when the run was requested. Null: nothing, or the run is one of a list."),
+    ] = None
+    broken: Annotated[list[BrokenPromise], said("Promises that the run has broken. Empty in lists.")] = []
     attempts: Annotated[list[Attempt], said("All attempts.")]
     steps: Annotated[list[Step], said("Steps of the last attempt; with `steps=all` of all attempts.")]
 

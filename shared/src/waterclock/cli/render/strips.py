@@ -13,6 +13,7 @@ from waterclock.model.timestamps import Stamp, millis
 _SIGNS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "!": ("missing, double or stray", ("missing", "double", "stray")),
     "x": ("failed, timed out or died", ("failed", "timedOut", "died")),
+    "b": ("promise broken", ("broken",)),
     "?": ("pending", ("pending",)),
     "r": ("running", ("running",)),
     "w": ("waiting", ("waiting",)),
@@ -26,7 +27,13 @@ _SIGNS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 """The worst first: what a bin holds of several is shown by the first of them."""
 NOTHING, OTHER = " ", "+"
-_WORDS = {"coalesced": "merged", "timedOut": "timed out", "notYetCreated": "not created yet", "future": "to come"}
+_WORDS = {
+    "broken": "promise broken",
+    "coalesced": "merged",
+    "timedOut": "timed out",
+    "notYetCreated": "not created yet",
+    "future": "to come",
+}
 
 
 def told(found: Strips, names: Sequence[str]) -> Iterator[Part]:

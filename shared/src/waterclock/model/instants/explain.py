@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from waterclock.model.cron.schedule import shift_note
 from waterclock.model.ids import RunId
+from waterclock.model.instants.promises import Broken, BrokenKind, sentences
 from waterclock.model.instants.reasons import RunNow, Runs, decided, now_is, stood, undecided
 from waterclock.model.instants.table import Fate, Recorded, Row, Standing, table
 from waterclock.model.instants.timetable import Timetable
@@ -45,6 +46,9 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     text: Annotated[str, Meta(description="The outcome in a sentence, with the rule that led to it.")]
     before: Annotated[Stamp | None, Meta(description="Of `notDue`: the scheduled time before it.")] = None
     after: Annotated[Stamp | None, Meta(description="Of `notDue`: the scheduled time after it.")] = None
+    broken: Annotated[
+        tuple[BrokenKind, ...], Meta(description="Promises that it has broken, in the order in which that was known.")
+    ] = ()
     backfills: Annotated[
         tuple[RunId, ...], Meta(description="Runs that backfills requested for it. The outcome stays as it was.")
     ] = ()
@@ -141,6 +145,14 @@ def with_backfills(explanation: Explanation, runs: Sequence[Backfilled]) -> Expl
         text=" ".join((explanation.text, *said)),
         backfills=tuple(run.run_id for run in runs),
     )
+
+
+def with_broken(explanation: Explanation, broken: Sequence[Broken]) -> Explanation:
+    """The same with the promises that the moment has broken, if any."""
+    if not broken:
+        return explanation
+    text = f"{explanation.text} {sentences(broken)}"
+    return msgspec.structs.replace(explanation, text=text, broken=tuple(one.kind for one in broken))
 
 
 def with_forgotten(explanation: Explanation, kept_from_ms: int) -> Explanation:

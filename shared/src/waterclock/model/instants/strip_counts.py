@@ -32,6 +32,13 @@ class StripCounts(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
     deleted: Annotated[int, Meta(description="The job had been deleted.")] = 0
     not_yet_created: Annotated[int, Meta(description="The job had not been created.")] = 0
     forgotten: Annotated[int, Meta(description="Retention deleted what was decided, or the run.")] = 0
+    broken: Annotated[
+        int,
+        Meta(
+            description="Promises about them that were broken, or that had to be kept then; each scheduled time is "
+            "counted by its outcome, too."
+        ),
+    ] = 0
 
 
 Cell = tuple[Annotated[int, Meta(ge=1)], StripCounts | None]

@@ -41,6 +41,7 @@ from waterclock_api.queries import read_models
 from waterclock_api.queries.as_of import job_then
 from waterclock_api.queries.executor_waits import with_last_waits, with_waits
 from waterclock_api.queries.lookup import job_or_refuse
+from waterclock_api.queries.notices.promises import with_standing
 from waterclock_api.queries.pages import room_for
 from waterclock_api.queries.read_models import query_moment
 from waterclock_api.queries.rows import job_of_log, next_fires
@@ -128,7 +129,10 @@ async def get_job(request: AnyRequest, job_id: Id) -> Answer:
 
 async def _job_known(parts: Dependencies, job_id: str) -> Job:
     [job] = await with_last_waits(parts, ONE, [completed(parts.registry, await job_or_refuse(parts, job_id))])
-    return job
+    if job.promise is None:
+        return job
+    async with parts.reading(ONE) as connection:
+        return await with_standing(connection, job, parts.now_ms())
 
 
 async def _job_then(request: AnyRequest, job_id: str, then: int) -> Answer:

@@ -8,7 +8,7 @@ from waterclock_api.dependencies import dependencies_of
 from waterclock_api.http.request_query import read_query
 from waterclock_api.http.response import Answer, answer
 from waterclock_api.http.route import AnyRequest, Spec
-from waterclock_api.queries import notices
+from waterclock_api.queries.notices import told
 from waterclock_api.queries.pages import room_for
 from waterclock_api.queries.slow_reads import listing, ranging, until_left
 from waterclock_api.schemas.notices import Notices, NoticesQuery
@@ -26,7 +26,7 @@ async def _answered(request: AnyRequest) -> Answer:
     of = ranging(request, "filter by `jobId`") if query.kind or query.rule else listing(request)
     hold = await room_for(request)
     async with parts.reading(of) as connection:
-        found = await notices.notices(connection, query, hold)
+        found = await told.notices(connection, query, hold)
     return answer(found, hold=hold)
 
 

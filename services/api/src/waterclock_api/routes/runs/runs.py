@@ -33,6 +33,7 @@ from waterclock_api.live.stream import EventStream
 from waterclock_api.queries import read_models
 from waterclock_api.queries.executor_waits import with_waits
 from waterclock_api.queries.lookup import is_run, run_or_refuse
+from waterclock_api.queries.notices.promises import with_broken
 from waterclock_api.queries.pages import room_for, room_if_large
 from waterclock_api.queries.slow_reads import listing_runs, until_left
 from waterclock_api.queries.sources import ONE
@@ -114,6 +115,9 @@ async def get_run(request: AnyRequest, run_id: Id) -> Answer:
     hold = room_if_large(request)
     found = await run_or_refuse(parts, run_id, hold, all_steps=query.steps == "all")
     [run] = await with_waits(parts, ONE, [found])
+    if run.job_id is not None:
+        async with parts.reading(ONE) as connection:
+            run = await with_broken(connection, run)
     return answer(run, hold=hold)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -22,12 +22,16 @@ from waterclock_api.http.request_body import refuse
 from waterclock_api.http.request_query import read_query
 from waterclock_api.http.response import Answer, tag_of, unless_known, written
 from waterclock_api.http.route import AnyRequest, Spec
+from waterclock_api.queries.notices.promises import broken_in_bins, latest_broken
 from waterclock_api.queries.overview.kept_answers import Kept, state_of
 from waterclock_api.queries.overview.strips import Strips, read_strips
 from waterclock_api.queries.pages import room_if_large
 from waterclock_api.queries.slow_reads import ranging, until_left
 from waterclock_api.queries.sources import Reading
 from waterclock_api.schemas.requests import Moment
+
+Broken = Mapping[str, Sequence[tuple[int, int, int]]]
+"""Of each job, in which bins, from the first to the last, how many promises were broken."""
 
 JOBS_MOST = 200
 BINS_MOST = 2_000
@@ -71,7 +75,7 @@ class JobStrip(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     ]
     cells: Annotated[
         list[Cell],
-        said("The bins, run-length encoded: how many in a row have these counts; null: no scheduled times."),
+        said("The bins, run-length encoded: how many in a row have these counts; null: nothing to count."),
     ]
 
 
@@ -117,7 +121,7 @@ async def _answered(request: AnyRequest) -> Answer:
     asked = _asked(parts, read_query(request, StripsQuery))
     known = header(request, b"if-none-match")
     partitions = sorted({parts.log.partition_of(one) for one in asked.job_ids})
-    state = await state_of(parts, of, partitions)
+    state = (*await state_of(parts, of, partitions), await _latest_broken(parts, of))
     now_ms, now_s = max(map(parts.now_ms, partitions)), parts.clock.monotonic()
     kept = parts.strips.find(asked, state, now_ms=now_ms, now_s=now_s)
     if kept is None:
@@ -127,13 +131,21 @@ async def _answered(request: AnyRequest) -> Answer:
     return unless_known(known, kept.tag, kept.body)
 
 
+async def _latest_broken(parts: Dependencies, of: Reading) -> int:
+    """Promises are judged after what they are about is projected."""
+    async with parts.reading(of) as connection:
+        return await latest_broken(connection)
+
+
 async def _computed(parts: Dependencies, of: Reading, asked: _Asked, state: tuple[object, ...], now_s: float) -> Kept:
     found = await read_strips(parts, of, asked.job_ids, asked.edges)
-    body = await parts.offload.run(of.who, _told, asked, found)
+    async with parts.reading(of) as connection:
+        broken = await broken_in_bins(connection, asked.job_ids, asked.edges)
+    body = await parts.offload.run(of.who, _told, asked, found, broken)
     return Kept(state, found.holds_until, now_s, tag_of(body), body)
 
 
-def _told(asked: _Asked, found: Strips) -> bytes:
+def _told(asked: _Asked, found: Strips, broken: Broken) -> bytes:
     edges = asked.edges
     pending = [strip.oldest_pending for strip in found.strips.values() if strip.oldest_pending is not None]
     told = LedgerStrips(
@@ -142,11 +154,19 @@ def _told(asked: _Asked, found: Strips) -> bytes:
         edges=[stamp(edge) for edge in edges] if asked.told else None,
         oldest_pending=stamp(min(pending)) if pending else None,
         items=[
-            JobStrip(job_id=job_id, coarser=job_id in found.coarser, cells=cells_of(found.strips[job_id].bins))
+            JobStrip(job_id=job_id, coarser=job_id in found.coarser, cells=_cells(found, job_id, broken))
             for job_id in asked.job_ids
         ],
     )
     return written(told)
+
+
+def _cells(found: Strips, job_id: str, broken: Broken) -> list[Cell]:
+    bins = found.strips[job_id].bins
+    for first, last, count in broken.get(job_id, ()):
+        for place in range(first, last + 1):
+            bins[place] = {**bins[place], "broken": bins[place].get("broken", 0) + count}
+    return cells_of(bins)
 
 
 def _asked(parts: Dependencies, query: StripsQuery) -> _Asked:

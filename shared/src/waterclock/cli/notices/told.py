@@ -1,4 +1,4 @@
-"""`waterclock notices list`: what was told, as the API knows it. The verbs beside it are the notifier's own."""
+"""`waterclock notices list`: what was told, and how it was delivered."""
 
 from __future__ import annotations
 

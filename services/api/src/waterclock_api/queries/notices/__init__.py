@@ -1,0 +1,1 @@
+"""What was told, what is promised and broken, and what rules would tell."""
