@@ -434,6 +434,15 @@ def list_notices(
     return Call(path=("notices",), kind=Page[models.Notice], query=query)
 
 
+def rehearse_notices(
+    rules: str | Body, *, from_: str, to: str | None = None, limit: int | None = None
+) -> Call[models.RehearsedNotices]:
+    """What a file of rules, as text in YAML or loaded already, would have told in a range of the past."""
+    body = {"rules": rules, "from": from_, "to": to, "limit": limit}
+    body = {name: value for name, value in body.items() if value is not None}
+    return Call(method="POST", path=("notices", "rehearse"), kind=models.RehearsedNotices, body=body, reads=True)
+
+
 def list_promises(
     *,
     state: str | Iterable[str] | None = None,

@@ -360,8 +360,8 @@ class NoticeDelivery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     error: str | None
 
 
-class Notice(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a rule was told."""
+class Said(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a rule is told."""
 
     id: str
     kind: str
@@ -383,7 +383,36 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     reminder: int
     recovers: str | None
     of: str | None
+
+
+class Notice(Said, frozen=True, kw_only=True, rename="camel"):
+    """What a rule was told."""
+
     deliveries: tuple[NoticeDelivery, ...]
+
+
+class RehearsedNotice(Said, frozen=True, kw_only=True, rename="camel"):
+    """What a rule would have told."""
+
+    channels: tuple[str, ...]
+
+
+class NoticeCount(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    rule: str
+    kind: str
+    count: int
+
+
+class RehearsedNotices(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What rules would have told; `items`: the first of them."""
+
+    from_: str = msgspec.field(name="from")
+    to: str
+    events: int
+    notices: int
+    counts: tuple[NoticeCount, ...]
+    items: tuple[RehearsedNotice, ...]
+    more: bool = False
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -53,6 +54,7 @@ VERBS = (
     ("dropped", "list"),
     ("dropped", "requeue"),
     ("notices", "list"),
+    ("notices", "rehearse", "RULES", "--from", "FROM"),
 )
 
 
@@ -82,7 +84,9 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     return found
 
 
-async def test_every_verb_prints_the_answer_as_it_is(rig: MakeRig, answers: list[bytes]) -> None:
+async def test_every_verb_prints_the_answer_as_it_is(rig: MakeRig, answers: list[bytes], tmp_path: Path) -> None:
+    rules = tmp_path / "notices.yaml"
+    rules.write_text("channels: {ops: {}}\nrules: [{name: all, on: [failed], channels: [ops]}]\n")
     known = {
         tuple(verb[: 1 if verb[0] in {"preview", "explain", "events", "simulate", "backfill"} else 2]) for verb in VERBS
     }
@@ -97,7 +101,14 @@ async def test_every_verb_prints_the_answer_as_it_is(rig: MakeRig, answers: list
         another = (await story.api.create(jobName="another", invokeTarget="demo.noop"))["id"]
         later = await story.api.trigger(another, delay=3_000)
         await story.api.caught_up()
-        stands_for = {"JOB": job_id, "RUN": run_id, "LATER": later, "FROM": story.at(HOUR), "TO": story.at(0)}
+        stands_for = {
+            "JOB": job_id,
+            "RUN": run_id,
+            "LATER": later,
+            "FROM": story.at(HOUR),
+            "TO": story.at(0),
+            "RULES": str(rules),
+        }
         printed: dict[tuple[str, ...], Any] = {}
         for verb in VERBS:
             done = await terminal.run(main, *(stands_for.get(word, word) for word in verb), "--json")

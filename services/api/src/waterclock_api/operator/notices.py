@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from waterclock.cli.connection.options import refuse_unused
+from waterclock.cli.notices.rehearse import rehearse
 from waterclock.cli.notices.told import list_
 from waterclock.cli.output import complain, tell
 from waterclock.kit.clock import SystemClock
@@ -34,10 +35,11 @@ _FILE = click.argument(
 
 @click.group(short_help="Notices: what was told, rules, channels, mutes.")
 def notices() -> None:
-    """See what was told; check a file of rules, test its channels, say from where messages are sent."""
+    """See and mute what is told; rehearse and check rules, test channels, say from where messages are sent."""
 
 
 notices.add_command(list_)
+notices.add_command(rehearse)
 
 
 @notices.command(short_help="Check a file of rules.")

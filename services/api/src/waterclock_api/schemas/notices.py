@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -48,8 +48,8 @@ class NoticeDelivery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     error: Annotated[str | None, said("Why the last try failed, as the channel said.")]
 
 
-class Notice(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a rule was told."""
+class Said(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a rule is told."""
 
     id: Annotated[str, said("Id of the notice.")]
     kind: Annotated[Kind, said("What it tells.")]
@@ -77,6 +77,11 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     reminder: Annotated[int, said("Which reminder it is; 0: none.")]
     recovers: Annotated[Kind | None, said("Of `recovered`: the kind of notice that is over.")]
     of: Annotated[str | None, said("Id of the notice that it repeats, or says is over.")]
+
+
+class Notice(Said, frozen=True, kw_only=True, rename="camel"):
+    """What a rule was told."""
+
     deliveries: Annotated[list[NoticeDelivery], said("One for each channel of the rule.")]
 
 
@@ -111,3 +116,49 @@ class Promises(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     items: Annotated[list[JobPromise], said("One for each job that promises something, oldest job first.")]
     next_cursor: NextCursor
+
+
+class RehearsalWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Which rules to rehearse, on which range of the past."""
+
+    rules: Annotated[
+        str | dict[str, Any],
+        said(
+            "A file of rules, as text in YAML or as JSON: the one of a notifier, or another to be tried. Channels need "
+            "no addresses: `{}` will do.",
+            {"channels": {"oncall": {}}, "rules": [{"name": "all", "on": ["failed", "late"], "channels": ["oncall"]}]},
+        ),
+    ]
+    from_: Annotated[Moment, said("Start of the range, inclusive.", "2026-11-18T00:00:00Z")] = msgspec.field(
+        name="from"
+    )
+    to: Annotated[Moment | None, said("End of the range, exclusive. By default now. At most 31 days after `from`.")] = (
+        None
+    )
+    limit: Annotated[Limit, said("Notices to list, at most.")] = 100
+
+
+class RehearsedNotice(Said, frozen=True, kw_only=True, rename="camel"):
+    """What a rule would have told."""
+
+    channels: Annotated[tuple[str, ...], said("Names of the channels that it would have been sent to.")]
+
+
+class NoticeCount(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How often a rule would have told of a kind."""
+
+    rule: Annotated[str, said("Name of the rule.")]
+    kind: Annotated[Kind, said("The kind.")]
+    count: Annotated[int, said("How many notices.")]
+
+
+class RehearsedNotices(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What rules would have told."""
+
+    from_: Annotated[Stamp, said("Start of the range, inclusive.")] = msgspec.field(name="from")
+    to: Annotated[Stamp, said("End of the range, exclusive.")]
+    events: Annotated[int, said("Events that were judged.")]
+    notices: Annotated[int, said("Notices in all. Digests and the limit per minute do not count.")]
+    counts: Annotated[list[NoticeCount], said("How many there are of each rule and kind, most first.")]
+    items: Annotated[list[RehearsedNotice], said("The first of them, oldest first.")]
+    more: Annotated[bool, said("Whether there are more than are listed.")]

@@ -14,7 +14,7 @@ from waterclock.cli.tables import Part, table
 from waterclock.cli.terminal import cursor_option, json_option, limit_option, more, show, speaking
 from waterclock.client import endpoints
 from waterclock.client.http import Client
-from waterclock.client.models import Notice, NoticeDelivery, Page
+from waterclock.client.models import Notice, NoticeDelivery, Page, Said
 from waterclock.model.notices.kinds import Kind
 
 _STATES = {"digested": "in a digest", "dropped": "dropped", "givenUp": "given up"}
@@ -68,7 +68,7 @@ def told(page: Page[Notice]) -> Iterator[Part]:
     yield from more(page)
 
 
-def kind_of(one: Notice) -> str:
+def kind_of(one: Said) -> str:
     """What is told, how often it has happened, and what it takes back or repeats."""
     if one.recovers is not None:
         return f"recovered ({one.recovers})"
@@ -76,7 +76,7 @@ def kind_of(one: Notice) -> str:
     return f"{one.kind} ({one.count} times{again})" if one.count > 1 else f"{one.kind}{again}"
 
 
-def subject_of(one: Notice) -> str:
+def subject_of(one: Said) -> str:
     """The job and the run, or the scheduled time that has none; a dash for the installation."""
     job = f"{one.job_group}/{one.job_name}" if one.job_name is not None else one.job_id
     beside = one.run_id or (None if one.instant is None else shown(one.instant))

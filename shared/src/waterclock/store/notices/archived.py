@@ -13,7 +13,7 @@ from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
 from waterclock.wire.envelope import UnknownEvent, decode_document
 
-_TYPES = [*JUDGED_TYPES, "archive.lost", "unreadable"]
+TYPES = [*JUDGED_TYPES, "archive.lost", "unreadable"]
 
 
 class Archived(NamedTuple):
@@ -36,7 +36,7 @@ async def read(connection: Connection, after: Position, through: Position, *, li
         "after_seq": after.seq,
         "through_epoch": through.epoch,
         "through_seq": through.seq,
-        "types": _TYPES,
+        "types": TYPES,
         "limit": limit,
     }
     rows = await (await connection.execute(statement("judged_entries"), arguments)).fetchall()

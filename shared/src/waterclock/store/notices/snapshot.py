@@ -52,10 +52,10 @@ async def _jobs(connection: Connection, partitions: Collection[int]) -> list[Job
 
 async def _runs(connection: Connection, partitions: Collection[int]) -> list[RunNow]:
     cursor = await connection.execute(statement("snapshot_runs"), {"partitions": list(partitions)})
-    return [_run(*row) for row in await cursor.fetchall()]
+    return [run_now(*row) for row in await cursor.fetchall()]
 
 
-def _run(
+def run_now(
     run_id: str,
     trigger: Any,
     partition: int,

@@ -17,7 +17,7 @@ from waterclock_api.queries.cursors import cursor_of, read_cursor
 from waterclock_api.queries.pages import rows_of
 from waterclock_api.queries.read_models import PACKAGE, query_moment
 from waterclock_api.queries.rows import Row
-from waterclock_api.schemas.notices import DeliveryState, Notice, NoticeDelivery, Notices, NoticesQuery
+from waterclock_api.schemas.notices import DeliveryState, Notice, NoticeDelivery, Notices, NoticesQuery, RehearsedNotice
 
 _TRIED: frozenset[DeliveryState] = frozenset({"delivered", "givenUp"})
 """States that the last try has led to, beside those that failed before it."""
@@ -52,29 +52,36 @@ async def notices(connection: Connection, query: NoticesQuery, hold: Hold | None
 
 
 def notice_of(one: Recorded, deliveries: list[NoticeDelivery]) -> Notice:
-    return Notice(
-        id=one.id,
-        kind=one.kind,
-        rule=one.rule,
-        at=stamp(one.at),
-        since=stamp(one.since),
-        count=one.count,
-        job_id=one.job,
-        job_group=one.group,
-        job_name=one.name,
-        run_id=one.run,
-        instant=_stamp(one.instant),
-        last=_stamp(one.last),
-        due=_stamp(one.due),
-        what=one.what,
-        attempt=one.attempt,
-        position=one.position,
-        reason=one.reason,
-        reminder=one.reminder,
-        recovers=one.recovers,
-        of=one.of,
-        deliveries=deliveries,
-    )
+    return Notice(**_members(one), deliveries=deliveries)
+
+
+def rehearsed_notice_of(one: Recorded) -> RehearsedNotice:
+    return RehearsedNotice(**_members(one), channels=one.channels)
+
+
+def _members(one: Recorded) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "kind": one.kind,
+        "rule": one.rule,
+        "at": stamp(one.at),
+        "since": stamp(one.since),
+        "count": one.count,
+        "job_id": one.job,
+        "job_group": one.group,
+        "job_name": one.name,
+        "run_id": one.run,
+        "instant": _stamp(one.instant),
+        "last": _stamp(one.last),
+        "due": _stamp(one.due),
+        "what": one.what,
+        "attempt": one.attempt,
+        "position": one.position,
+        "reason": one.reason,
+        "reminder": one.reminder,
+        "recovers": one.recovers,
+        "of": one.of,
+    }
 
 
 async def _deliveries(connection: Connection, notices: Sequence[Recorded]) -> dict[str, list[NoticeDelivery]]:

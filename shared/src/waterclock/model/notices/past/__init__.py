@@ -1,0 +1,1 @@
+"""The judge over what has been: what rules would have told."""
