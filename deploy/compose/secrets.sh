@@ -15,12 +15,12 @@ chmod 600 "$file"
 random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
 
 for name in POSTGRES_PASSWORD WATERCLOCK_OWNER_PASSWORD WATERCLOCK_API_PASSWORD WATERCLOCK_PROJECTOR_PASSWORD \
-  WATERCLOCK_BACKUP_PASSWORD VALKEY_API VALKEY_PROJECTOR VALKEY_SCHEDULER VALKEY_WORKER VALKEY_OPERATOR \
-  S3_ACCESS_KEY S3_SECRET_KEY GRAFANA_PASSWORD; do
+  WATERCLOCK_NOTIFIER_PASSWORD WATERCLOCK_BACKUP_PASSWORD VALKEY_API VALKEY_PROJECTOR VALKEY_SCHEDULER VALKEY_WORKER \
+  VALKEY_NOTIFIER VALKEY_OPERATOR S3_ACCESS_KEY S3_SECRET_KEY GRAFANA_PASSWORD; do
   grep -q "^$name=." "$file" || printf '%s=%s\n' "$name" "$(random)" >> "$file"
 done
 
-for name in api projector scheduler worker operator; do
+for name in api projector scheduler worker notifier operator; do
   variable=VALKEY_$(printf %s "$name" | tr '[:lower:]' '[:upper:]')
   sed -n "s/^$variable=//p" "$file" > "$folder/compose/secrets/valkey-$name"
 done

@@ -1,7 +1,7 @@
 """Spelling and length of the pages: `python deploy/docs/prose.py` prints a report; it ends with 1 if a bound is broken.
 
 Prose is what is left of a page without code, addresses and comments. Words that are not English are known by
-`words.txt`. Bounds: a mean sentence of at most 16 words on each page of tutorial and how-to, and 30 minutes for all of
+`words.txt`. Bounds: a mean sentence of at most 16 words on each page of tutorial and how-to, and 32 minutes for all of
 these together.
 """
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 WORDS = Path(__file__).with_name("words.txt")
 NEWCOMERS = ("tutorial", "how-to")
-SENTENCE_MOST, MINUTES_MOST = 16.0, 30.0
+SENTENCE_MOST, MINUTES_MOST = 16.0, 32.0
 WORDS_A_MINUTE = 200
 _CUT = (
     re.compile(r"^---\n.*?^---\n", re.DOTALL),

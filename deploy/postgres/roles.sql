@@ -7,7 +7,10 @@
 -- | waterclock_owner     | migrate, key, rebuild, restore, reconcile, doctor        | all, in this database                  |
 -- | waterclock_api       | api                                                      | read; note when a key was used         |
 -- | waterclock_projector | projector                                                | write all but keys and migrations      |
+-- | waterclock_notifier  | notifier                                                 | read all but keys; write notices       |
 -- | waterclock_backup    | db.backup of this database                               | read, what is in this database         |
+--
+-- Without a password for waterclock_notifier nobody can be it, and where it has one that stays: an installation without notifiers needs none.
 --
 -- waterclock_backup reads what migrations have made and will make here. Another database that it is to back up it is given there
 -- (GRANT SELECT ON ALL TABLES …), or has a role of its own; as a member of pg_read_all_data it would read the passwords' verifiers, too.
@@ -16,6 +19,7 @@
 \getenv owner WATERCLOCK_OWNER_PASSWORD
 \getenv api WATERCLOCK_API_PASSWORD
 \getenv projector WATERCLOCK_PROJECTOR_PASSWORD
+\getenv notifier WATERCLOCK_NOTIFIER_PASSWORD
 \getenv backup WATERCLOCK_BACKUP_PASSWORD
 
 -- What follows is not to be logged; who may not say that (at many managed services nobody may) gives verifiers.
@@ -26,13 +30,18 @@ SET client_min_messages = 'warning';
 SET password_encryption = 'scram-sha-256';
 
 SELECT format('CREATE ROLE %I NOINHERIT LOGIN', name)
-FROM unnest(ARRAY['waterclock_owner', 'waterclock_api', 'waterclock_projector', 'waterclock_backup']) AS name
+FROM unnest(ARRAY[
+  'waterclock_owner', 'waterclock_api', 'waterclock_projector', 'waterclock_notifier', 'waterclock_backup'
+]) AS name
 WHERE to_regrole(name) IS NULL
 \gexec
 
 ALTER ROLE waterclock_owner PASSWORD :'owner';
 ALTER ROLE waterclock_api PASSWORD :'api';
 ALTER ROLE waterclock_projector PASSWORD :'projector';
+\if :{?notifier}
+ALTER ROLE waterclock_notifier PASSWORD :'notifier';
+\endif
 ALTER ROLE waterclock_backup INHERIT PASSWORD :'backup';
 SELECT 'REVOKE pg_read_all_data FROM waterclock_backup' -- it had that once
 WHERE EXISTS (
@@ -41,7 +50,7 @@ WHERE EXISTS (
 GRANT waterclock_owner TO CURRENT_USER; -- else only a superuser could hand over what follows
 
 REVOKE ALL ON DATABASE :"DBNAME" FROM PUBLIC;
-GRANT CONNECT ON DATABASE :"DBNAME" TO waterclock_api, waterclock_projector, waterclock_backup;
+GRANT CONNECT ON DATABASE :"DBNAME" TO waterclock_api, waterclock_projector, waterclock_notifier, waterclock_backup;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA public TO waterclock_owner WITH GRANT OPTION; -- as a role without INHERIT it has none on PostgreSQL 15
 

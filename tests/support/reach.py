@@ -1,4 +1,4 @@
-"""What a service may ask of the log, read from the code: the commands that its functions name, and its scripts'."""
+"""What a service may ask of its stores, read from the code: the commands that its functions name, and its scripts'."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class Name(NamedTuple):
 class Reach(NamedTuple):
     words: frozenset[str]  # every word in capitals that is reached: of these some are commands
     scripts: frozenset[str]
+    names: frozenset[str]  # every text that may name a statement of SQL
 
 
 def reach(*roots: Name) -> Reach:
@@ -34,6 +35,7 @@ def reach(*roots: Name) -> Reach:
     waiting = list(roots)
     words: set[str] = set()
     scripts: set[str] = set()
+    names: set[str] = set()
     while waiting:
         name = waiting.pop()
         if name in seen:
@@ -46,12 +48,13 @@ def reach(*roots: Name) -> Reach:
             continue
         for node in module.defined[name.name]:
             found, scripted, named = _looked_at(node, name.module, module)
-            words |= found
+            words |= {text for text in found if re.fullmatch(r"[A-Z]{2,}", text)}
+            names |= {text for text in found if re.fullmatch(r"[a-z_]+", text)}
             scripts |= scripted
             waiting += named
     for script in scripts:
         words |= _quoted(script)
-    return Reach(frozenset(words), frozenset(scripts))
+    return Reach(frozenset(words), frozenset(scripts), frozenset(names))
 
 
 def _quoted(script: str) -> set[str]:
@@ -90,15 +93,15 @@ def _names_made(node: ast.AST) -> Iterator[str]:
 
 
 def _looked_at(node: ast.AST, where: str, module: _Module) -> tuple[set[str], set[str], list[Name]]:
-    words: set[str] = set()
+    texts: set[str] = set()
     scripts: set[str] = set()
     named: list[Name] = []
     for part in ast.walk(node):
         match part:
             case ast.Call(func=ast.Name(id="Script"), args=[ast.Constant(value=str(script)), *_]):
                 scripts.add(script)
-            case ast.Constant(value=str(text)) if re.fullmatch(r"[A-Z]{2,}", text):
-                words.add(text)
+            case ast.Constant(value=str(text)):
+                texts.add(text)
             case ast.Attribute(value=ast.Name(id=holder), attr=attribute) if holder in module.imported:
                 package, name = module.imported[holder]
                 inside = f"{package}.{name}"
@@ -108,7 +111,7 @@ def _looked_at(node: ast.AST, where: str, module: _Module) -> tuple[set[str], se
                 named.append(Name(where, used) if used in module.defined else target)
             case _:
                 continue
-    return words, scripts, named
+    return texts, scripts, named
 
 
 @functools.cache

@@ -4,7 +4,7 @@ import contextlib
 import os
 import secrets
 import subprocess
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -15,7 +15,7 @@ from tests.support.servers import Shared, fresh_database
 from waterclock_dev.servers.postgres import postgres_program
 
 FILE = README.parent / "deploy/postgres/roles.sql"
-NAMES = ("owner", "api", "projector", "backup")
+NAMES = ("owner", "api", "projector", "notifier", "backup")
 
 
 class Roles(NamedTuple):
@@ -43,9 +43,9 @@ def with_roles(server: Shared) -> Generator[Roles]:
                 admin.execute(f"DROP ROLE IF EXISTS waterclock_{name}".encode())
 
 
-def make_roles(url: str) -> dict[str, str]:
-    """Their passwords, as the environment of `psql` has them."""
-    passwords = {name: secrets.token_urlsafe(24) for name in NAMES}
+def make_roles(url: str, *, without: Collection[str] = ()) -> dict[str, str]:
+    """Their passwords, as the environment of `psql` has them. `without`: roles that get none."""
+    passwords = {name: secrets.token_urlsafe(24) for name in NAMES if name not in without}
     env = {f"WATERCLOCK_{name.upper()}_PASSWORD": password for name, password in passwords.items()}
     command = [postgres_program("psql"), "--no-psqlrc", "--quiet", "--file", FILE, url]
     done = subprocess.run(command, env=env | {"PATH": os.environ["PATH"]}, check=False, capture_output=True, timeout=60)

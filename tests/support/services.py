@@ -31,7 +31,7 @@ class Place:
         prefix: str,
         told: Mapping[str, str] | None = None,
     ) -> None:
-        """`redis`: URLs by service, and for the `operator`; `postgres`: for api and projector, and for the `owner`."""
+        """`redis`: URLs by service, and for the `operator`; `postgres`: for those that use it, and for the `owner`."""
         self.port = free_port()
         self.redis = redis
         self.postgres = postgres
@@ -118,13 +118,15 @@ class Services:
 
 
 @asynccontextmanager
-async def serving(place: Place, *, headers: Mapping[str, str] | None = None) -> AsyncGenerator[Services]:
-    """Migrate, start each service, wait until all are ready; at the end they are told to stop."""
+async def serving(
+    place: Place, *, headers: Mapping[str, str] | None = None, also: Sequence[str] = ()
+) -> AsyncGenerator[Services]:
+    """Migrate, start each service, wait until all are ready; at the end they are told to stop. `also`: more verbs."""
     code, said = await place.ended("migrate")
     assert code == 0, said
     running: dict[str, Service] = {}
     async with AsyncExitStack() as held:
-        for verb in VERBS:
+        for verb in (*VERBS, *also):
             running[verb] = service = Service(verb, place.environment(verb))
             held.push_async_callback(service.child.stop, grace=20)
         base = f"http://127.0.0.1:{place.port}/v1/monitor"

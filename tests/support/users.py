@@ -17,6 +17,7 @@ SERVICES = {
     "projector": (Name("waterclock_api.projector_main", "_project"),),
     "scheduler": (Name("waterclock_scheduler.main", "_serve"),),
     "worker": (Name("waterclock_worker.main", "serve"),),
+    "notifier": (Name("waterclock_api.notifier_main", "_notify"),),
     "operator": (
         Name("waterclock_api.operator.migrate", "_migrate"),
         Name("waterclock_api.operator.doctor", "doctor"),

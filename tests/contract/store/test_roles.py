@@ -13,12 +13,15 @@ import pytest
 from psycopg import AsyncConnection
 from psycopg.errors import InsufficientPrivilege
 
+from tests.contract.store.test_statements import NOT_PLANNED, STATEMENTS
+from tests.support.reach import Name, reach
 from tests.support.roles import Roles, make_roles, with_roles
 from tests.support.servers import Shared
 from waterclock.store import api_keys
 from waterclock.store.connection.errors import StoreUnfit
 from waterclock.store.connection.migrate import migrate
 from waterclock.store.connection.pool import open_pool
+from waterclock.store.connection.statements import statement
 from waterclock_dev.servers.postgres import postgres_program
 
 FORBIDDEN = {
@@ -41,6 +44,27 @@ FORBIDDEN = {
         "INSERT INTO api_keys (key_id, name, secret_sha256, scopes) VALUES ('a', 'a', sha256(''), '{admin}')",
         "UPDATE migrations SET checksum = ''",
         "ALTER TABLE events DETACH PARTITION events_default",
+        "INSERT INTO notices (id, at, kind, rule, document) VALUES ('a', now(), 'failed', 'r', '')",
+        "UPDATE notifier_positions SET seq = 0",
+        "DELETE FROM notice_facts",
+    ),
+    "notifier": (
+        "SELECT FROM api_keys",
+        "SELECT FROM api_key_changes",
+        "INSERT INTO api_key_changes (change, key_id, name, scopes) VALUES ('created', 'a', 'a', '{}')",
+        "INSERT INTO api_keys (key_id, name, secret_sha256, scopes) VALUES ('a', 'a', sha256(''), '{admin}')",
+        "UPDATE migrations SET checksum = ''",
+        "UPDATE installation SET identity = 'a'",
+        "UPDATE jobs SET job_name = 'a'",
+        "DELETE FROM runs",
+        "DELETE FROM events",
+        "DELETE FROM log_lines",
+        "UPDATE partitions SET seq = 0",
+        "SELECT FROM partitions FOR UPDATE",
+        "SELECT FROM partitions FOR SHARE",
+        "SELECT make_archive_month(now())",
+        "SELECT drop_archive_month('events_default', now())",
+        "SELECT note_reached('{0}', '{a}', '{1}')",
     ),
     "backup": (
         "DELETE FROM runs",
@@ -99,6 +123,43 @@ async def test_the_api_notes_when_a_key_was_used_and_changes_nothing_else_of_it(
         await api_keys.note_used(api, {"k": datetime(2026, 11, 25, tzinfo=UTC)})
         [noted] = await api_keys.all_keys(api)
     assert noted.last_used_at is not None
+
+
+async def test_a_notifier_may_do_all_that_its_code_asks_for(roles: Roles) -> None:
+    await migrate(roles.of("owner"))
+    asked = reach(Name("waterclock_api.notifier_main", "_notify"), Name("waterclock_api.operator.notices", "resume"))
+    with psycopg.connect(roles.of("notifier")) as connection:
+        planned = {name for package, name in STATEMENTS if name in asked.names and plan(connection, package, name)}
+    assert {
+        "write_facts",
+        "record_notices",
+        "hold_notifier",
+        "settle_message",
+        "move_origin",
+        "notice_lines",
+    } <= planned
+
+
+def plan(connection: psycopg.Connection, package: str, name: str) -> bool:
+    """Whether it is one that is planned, and the role may do it."""
+    text = re.sub(rb"--[^\n]*\n", b"", statement(name, package)).strip()
+    if text.startswith(NOT_PLANNED):
+        return False
+    with connection.transaction(force_rollback=True):
+        connection.execute(b"EXPLAIN " + text, dict.fromkeys(re.findall(r"%\((\w+)\)s", text.decode())) or None)
+    return True
+
+
+async def test_without_a_password_nobody_is_the_notifier_and_one_that_is_there_stays(roles: Roles) -> None:
+    await migrate(roles.of("owner"))
+    make_roles(roles.url, without=("notifier",))
+    with psycopg.connect(roles.of("notifier")) as connection:
+        assert connection.execute("SELECT count(*) FROM notices").fetchone() == (0,)
+    with psycopg.connect(roles.url, autocommit=True) as admin:
+        admin.execute("ALTER ROLE waterclock_notifier PASSWORD NULL")
+        make_roles(roles.url, without=("notifier",))
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(roles.of("notifier"))
 
 
 async def test_months_come_and_go_by_the_projector_and_are_the_owners(roles: Roles) -> None:
@@ -229,7 +290,7 @@ async def test_a_right_that_is_missing_is_told_with_the_user(roles: Roles) -> No
 
 async def test_who_may_not_change_the_schema_is_told_so(roles: Roles) -> None:
     await migrate(roles.of("owner"))
-    for name in ("api", "projector"):
+    for name in ("api", "projector", "notifier"):
         with pytest.raises(
             StoreUnfit, match=rf"user waterclock_{name} of WATERCLOCK_POSTGRES_URL lacks a permission: .*public"
         ):
@@ -245,12 +306,16 @@ async def test_a_table_of_a_later_migration_is_the_services_too(roles: Roles) ->
         connection.execute("INSERT INTO later (word) VALUES ('ebb')")
     with psycopg.connect(roles.of("api"), autocommit=True) as connection:
         assert connection.execute("SELECT word FROM later").fetchone() == ("ebb",)
+    with psycopg.connect(roles.of("notifier"), autocommit=True) as connection:
+        with pytest.raises(InsufficientPrivilege):
+            connection.execute("INSERT INTO later (word) VALUES ('flow')")
+        assert connection.execute("SELECT word FROM later").fetchone() == ("ebb",)
 
 
 async def test_a_database_of_others_on_the_server_gives_the_roles_nothing(roles: Roles, postgres_url: str) -> None:
     await migrate(postgres_url)
     other = Roles(postgres_url, roles.passwords)
-    for name in ("api", "projector"):
+    for name in ("api", "projector", "notifier"):
         with psycopg.connect(other.of(name), autocommit=True) as connection:
             for table in ("runs", "events", "api_keys", "migrations"):
                 with pytest.raises(InsufficientPrivilege):

@@ -35,7 +35,7 @@ def complaints(text: str, language: str) -> list[str]:
 
 def _paths(text: str) -> Iterator[str]:
     for path in re.findall(r"(?<![\w/.-])deploy/[\w./*@-]+", text):
-        if not list(ROOT.glob(path)) and path != "deploy/operator":
+        if not list(ROOT.glob(path)) and path not in {"deploy/operator", "deploy/notifier"}:
             yield f"there is no {path}"
 
 
@@ -110,12 +110,21 @@ def _kubectl(line: str) -> Iterator[str]:
 
 
 def _secret(name: str, keys: set[str]) -> Iterator[str]:
+    if name in _secrets_of_any_keys():
+        return
     for each in ("waterclock-keda", "waterclock-prometheus") if name == "waterclock-$name" else (name,):
         wanted = _secrets_wanted().get(each)
         if wanted is None:
             yield f"nothing reads a secret {each}"
         elif wanted != keys and keys:
             yield f"of secret {each} these keys are read: {', '.join(sorted(wanted))}"
+
+
+@functools.cache
+def _secrets_of_any_keys() -> set[str]:
+    """Secrets that are an environment as they are."""
+    sources = [one for each in ours(OVERLAY).values() for one in each["spec"]["containers"][0].get("envFrom", [])]
+    return {one["secretRef"]["name"] for one in sources if "secretRef" in one}
 
 
 @functools.cache
@@ -146,5 +155,8 @@ def _settings(text: str) -> Iterator[str]:
 
 def _credentials(text: str) -> Iterator[str]:
     for name, path in re.findall(r"^LoadCredential=([^:]+):(.+)$", text, re.MULTILINE):
-        if Path(path).parent != Path("/etc/waterclock/credentials") or f"%d/{name}" not in text:
+        used = f"%d/{name}" in text or re.search(
+            rf"file:/run/credentials/waterclock-\w+\.service/{name}$", text, re.MULTILINE
+        )
+        if Path(path).parent != Path("/etc/waterclock/credentials") or not used:
             yield f"{name} lies in no file that the page names, or is not used"

@@ -17,7 +17,10 @@ import yaml
 from tests.unit.deploy.stands import DEPLOY, archive_roles, known_settings, log_users, program
 from waterclock.kit.addresses import is_loopback
 from waterclock.kit.settings import RedisSettings, TelemetrySettings, read
-from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings
+from waterclock.model.notices.rule_file import read_rules
+from waterclock_api.notifier.delivery.channels import read_channels
+from waterclock_api.notifier.delivery.sender import DEADLINE
+from waterclock_api.settings import ApiSettings, MigrateSettings, NotifierSettings, ProjectorSettings, StoreSettings
 from waterclock_scheduler.main import SchedulerSettings
 from waterclock_worker.executors.backup.params import BackupParams
 from waterclock_worker.executors.places.configuration import read_places
@@ -31,6 +34,7 @@ READ_BY = {
     "api": (ApiSettings, StoreSettings),
     "scheduler": (SchedulerSettings,),
     "worker": (WorkerSettings,),
+    "notifier": (NotifierSettings, StoreSettings),
 }
 OURS = {*READ_BY, "prometheus-key"}
 USERS = {
@@ -40,6 +44,7 @@ USERS = {
     "api": ("waterclock-api", "waterclock_api"),
     "scheduler": ("waterclock-scheduler", None),
     "worker": ("waterclock-worker", None),
+    "notifier": ("waterclock-notifier", "waterclock_notifier"),
 }
 """Who each is at the log and at Postgres."""
 
@@ -85,7 +90,7 @@ def test_secrets_are_made_once_and_are_nobody_elses(tmp_path: Path) -> None:
     assert len(set(values.values())) == len(values)
     assert {len(value) for value in values.values()} == {48}
     assert not set(values.values()) & set(made().values())
-    for name in ("API", "PROJECTOR", "SCHEDULER", "WORKER", "OPERATOR"):
+    for name in ("API", "PROJECTOR", "SCHEDULER", "WORKER", "NOTIFIER", "OPERATOR"):
         assert first[f"valkey-{name.lower()}"] == first[f"VALKEY_{name}"]
     modes = {path.stat().st_mode & 0o777 for path in tmp_path.rglob("*") if path.is_file()}
     assert modes == {0o600}
@@ -106,7 +111,7 @@ def test_no_secret_is_committed() -> None:
     tracked = subprocess.run(
         ["git", "ls-files", "deploy/.env", "deploy/compose"], cwd=DEPLOY.parent, capture_output=True, check=True
     )
-    ignored = ["deploy/.env", "deploy/compose/secrets/valkey-api"]
+    ignored = ["deploy/.env", "deploy/compose/secrets/valkey-api", "deploy/compose/notices.env"]
     kept = subprocess.run(["git", "check-ignore", *ignored], cwd=DEPLOY.parent, capture_output=True, check=False)
 
     assert not [name for name in tracked.stdout.decode().splitlines() if "secrets/" in name or name.endswith(".env")]
@@ -244,7 +249,7 @@ def _volume(name: str, target: str) -> str:
     return source
 
 
-@pytest.mark.parametrize("name", ["projector", "api", "scheduler", "worker"])
+@pytest.mark.parametrize("name", ["projector", "api", "scheduler", "worker", "notifier"])
 def test_the_health_that_is_asked_for_is_served_there(name: str) -> None:
     service = services()[name]
     shell, asked = service["healthcheck"]["test"]
@@ -267,6 +272,24 @@ def test_a_worker_is_given_the_time_that_its_drain_takes() -> None:
     drain = read(WorkerSettings, worker["environment"]).drain_timeout
 
     assert float(worker["stop_grace_period"].removesuffix("s")) > drain + STOPPING + FAREWELL
+
+
+def test_a_notifier_is_given_the_time_that_a_message_takes() -> None:
+    assert float(services()["notifier"]["stop_grace_period"].removesuffix("s")) >= DEADLINE + 5
+
+
+def test_the_notifier_reads_its_file_and_links_to_the_api() -> None:
+    notifier, api = services()["notifier"], services()["api"]
+    settings = read(NotifierSettings, notifier["environment"])
+    (config,) = notifier["configs"]
+    (port,) = api["ports"]
+    text = (DEPLOY / f"compose/{config['source']}.yaml").read_text()
+
+    assert config["target"] == settings.notices
+    assert read_rules(yaml.safe_load(text)).channels == {}
+    examples = re.sub(r"^(\w+): (\{\}|\[\])$", r"\1:", text, flags=re.MULTILINE).replace("\n#  ", "\n  ")
+    assert read_channels(read_rules(yaml.safe_load(examples)).channels).keys() == {"oncall"}
+    assert settings.public_url == f"http://localhost:{port['published']}"
 
 
 def test_a_foreign_image_is_named_by_its_version() -> None:
@@ -294,7 +317,7 @@ def test_whoever_is_called_is_there() -> None:
         for one in job.get("dns_sd_configs", [])
         for name in one["names"]
     }
-    assert asked == {"api": 8080, "projector": 8081, "scheduler": 8081, "worker": 8081}
+    assert asked == {"api": 8080, "projector": 8081, "scheduler": 8081, "worker": 8081, "notifier": 8081}
     assert {services()[name]["environment"]["WATERCLOCK_HOST"] for name in asked} == {"0.0.0.0"}
     called.append(collector["exporters"]["otlp/tempo"]["endpoint"])
     called += [one["url"].removeprefix("http://") for one in _yaml(folder / "grafana.yaml")["datasources"]]

@@ -20,12 +20,15 @@ import yaml
 from tests.unit.deploy.manifests import KUSTOMIZATIONS, environment, named, of_kind, ours, pods, rendered
 from tests.unit.deploy.stands import ROOT, archive_roles, known_settings, log_users
 from waterclock.kit.settings import RedisSettings, TelemetrySettings, read
+from waterclock.model.notices.rule_file import read_rules
 from waterclock_api.access.proxies import trusted_networks
 from waterclock_api.http.gateway import path_prefix
 from waterclock_api.http.server import GRACE
+from waterclock_api.notifier.delivery.channels import read_channels
+from waterclock_api.notifier.delivery.sender import DEADLINE
 from waterclock_api.schemas.requests import QueuesQuery
 from waterclock_api.schemas.responses import Queue, Queues
-from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings
+from waterclock_api.settings import ApiSettings, MigrateSettings, NotifierSettings, ProjectorSettings, StoreSettings
 from waterclock_scheduler.main import SchedulerSettings
 from waterclock_worker.settings import WorkerSettings
 from waterclock_worker.worker import FAREWELL, STOPPING
@@ -45,6 +48,7 @@ SETTINGS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "projector": (ProjectorSettings, StoreSettings),
     "scheduler": (SchedulerSettings,),
     "worker": (WorkerSettings,),
+    "notifier": (NotifierSettings, StoreSettings),
     "operator": (MigrateSettings, StoreSettings),
 }
 BY_HAND = {"migrate", "operator"}
@@ -56,6 +60,7 @@ USERS = {
     "projector": ("projector", "projector"),
     "scheduler": ("scheduler", None),
     "worker": ("worker", None),
+    "notifier": ("notifier", "notifier"),
 }
 """Who each is at the log and at Postgres."""
 everywhere = pytest.mark.parametrize("where", KUSTOMIZATIONS)
@@ -134,7 +139,7 @@ def test_the_certificates_of_the_stores_are_in_each_pod_of_production() -> None:
 def test_only_those_who_write_the_archive_know_where_it_is(where: str) -> None:
     told = {name for name, template in ours(where).items() if "WATERCLOCK_POSTGRES_URL" in environment(where, template)}
 
-    assert told == {"migrate", "operator", "api", "projector"}
+    assert told == {"migrate", "operator", "api", "projector", "notifier"}
 
 
 @everywhere
@@ -212,6 +217,46 @@ def test_the_api_is_given_the_time_that_its_end_takes(where: str) -> None:
 
 
 @everywhere
+def test_a_notifier_is_given_the_time_that_a_message_takes(where: str) -> None:
+    assert ours(where)["notifier"]["spec"]["terminationGracePeriodSeconds"] >= DEADLINE + 5
+
+
+@everywhere
+def test_notifiers_read_a_file_that_is_laid_there(where: str, tmp_path: Path) -> None:
+    template = ours(where)["notifier"]
+    path = Path(read(NotifierSettings, environment(where, template)).notices)
+    (container,) = template["spec"]["containers"]
+    (mount,) = (one for one in container["volumeMounts"] if one["mountPath"] == str(path.parent))
+    (volume,) = (one for one in template["spec"]["volumes"] if one["name"] == mount["name"])
+    laid = named(where, "ConfigMap")[volume["configMap"]["name"]]["data"]
+
+    assert laid.keys() == {path.name}
+    rules = read_rules(yaml.safe_load(laid[path.name]))
+    assert (rules.channels, rules.rules) == ({}, ())
+    commented = read_rules(yaml.safe_load(_with_its_examples(laid[path.name])))
+    assert read_channels(commented.channels).keys() == {"oncall"}
+
+
+def _with_its_examples(text: str) -> str:
+    return re.sub(r"^(\w+): (\{\}|\[\])$", r"\1:", text, flags=re.MULTILINE).replace("\n#  ", "\n  ")
+
+
+@everywhere
+def test_messages_link_to_where_people_reach_the_api(where: str) -> None:
+    given = environment(where, ours(where)["notifier"])
+    ingress = named(where, "Ingress").get("api")
+    url = urlsplit(read(NotifierSettings, given).public_url or "")
+
+    if ingress is None:
+        assert (url.hostname, url.port) == ("localhost", 8080)
+    else:
+        (rule,) = ingress["spec"]["rules"]
+        (path,) = rule["http"]["paths"]
+        assert url.geturl() == f"https://{rule['host']}{path['path']}"
+        assert url.path == read(ApiSettings, given).path_prefix
+
+
+@everywhere
 def test_every_queue_has_a_worker_that_takes_from_it_alone(where: str) -> None:
     told = read(MigrateSettings, environment(where, ours(where)["migrate"])).queue_weights
 
@@ -244,10 +289,11 @@ def test_nothing_is_let_in_or_out_unless_it_is_named(where: str) -> None:
     policies = named(where, "NetworkPolicy")
 
     assert policies["default-deny"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    assert _reaching(where, "archive") == {"migrate", "operator", "api", "projector"}
+    assert _reaching(where, "archive") == {"migrate", "operator", "api", "projector", "notifier"}
     assert _reaching(where, "log") == set(ours(where))
     assert _reaching(where, "executors") == {f"worker-{queue}" for queue in QUEUES}
-    for rule in policies["executors"]["spec"]["egress"]:
+    assert _reaching(where, "channels") == {"notifier"}
+    for rule in (one for name in ("executors", "channels") for one in policies[name]["spec"]["egress"]):
         assert rule["to"] == [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]}}]
 
 
@@ -259,12 +305,12 @@ def test_ways_out_can_end_at_the_operators_own_stores(tmp_path: Path) -> None:
     policies = named(where, "NetworkPolicy")
 
     assert policies.keys() == named(before, "NetworkPolicy").keys()
-    for name in ("log", "archive", "executors"):
+    for name in ("log", "archive", "executors", "channels"):
         assert _reaching(where, name) == _reaching(before, name)
         assert policies[name]["spec"]["policyTypes"] == ["Egress"]
     out = [rule for policy in policies.values() for rule in policy["spec"].get("egress", [])]
     blocks = [ip_network(to["ipBlock"]["cidr"]) for rule in out for to in rule["to"] if "ipBlock" in to]
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     assert min(block.prefixlen for block in blocks) >= 24  # no private network, and not everywhere
     assert not [rule for rule in out if not rule.get("ports") or not all(rule["to"])]
 

@@ -52,7 +52,7 @@ async def _notify(stop: asyncio.Event) -> None:
     here = origin_of(settings, own.public_url)
     async with sender_of(own, f"{here.address} {here.prefix}", clock) as sender:
         source = await _source(own, sender)
-        log = await Log.connect(settings, role="notifier")
+        log = await Log.connect(settings, role="notifier", only_reads=True)
         readiness, exposition = _Readiness(source), exposed("notifier")
         try:
             async with (

@@ -68,12 +68,12 @@ _queues = msgspec.json.Decoder(tuple[Queue, ...])
 class Log:
     """One process's way to the log. It belongs to the event loop that connected it."""
 
-    def __init__(self, settings: LogSettings, nodes: Nodes, *, role: str) -> None:
+    def __init__(self, settings: LogSettings, nodes: Nodes, *, role: str, only_reads: bool = False) -> None:
         self.keys = Keys(settings.prefix)
         self.partitions = 0
         self.queues: tuple[Queue, ...] = ()
         self.server: Server = Server("", valkey=False, version=(), cluster=False)
-        self.handshake = Handshake(self.keys)
+        self.handshake = Handshake(self.keys, only_reads=only_reads)
         self.nodes = nodes
         self.ends = Ends()
         self._role = role
@@ -82,16 +82,19 @@ class Log:
         self._packed: dict[tuple[str, int], Route] = {}
 
     @classmethod
-    async def connect(cls, settings: LogSettings, *, role: str, beside: Log | None = None) -> Log:
+    async def connect(
+        cls, settings: LogSettings, *, role: str, beside: Log | None = None, only_reads: bool = False
+    ) -> Log:
         """Connect, and check that this server may be used.
 
         `beside`: another of this process, perhaps of another thread; what one of them has seen opened, both know.
+        `only_reads`: by a user who may write nothing; a server that was superseded is left, and not told.
 
         Raises:
             LogUnfit: it may not; the message names what to change.
             LogUnavailable: it does not answer.
         """
-        log = await cls.reach(settings, role=role)
+        log = await cls.reach(settings, role=role, only_reads=only_reads)
         if beside is not None:
             log.handshake.join(beside.handshake)
         try:
@@ -103,7 +106,7 @@ class Log:
         return log
 
     @classmethod
-    async def reach(cls, settings: LogSettings, *, role: str) -> Log:
+    async def reach(cls, settings: LogSettings, *, role: str, only_reads: bool = False) -> Log:
         """As `connect`, but the log need not have been initialised."""
         nodes = Nodes(
             _deployment(settings),
@@ -111,7 +114,7 @@ class Log:
             control_timeout=settings.control_timeout,
             name=f"{settings.prefix}-{role}",
         )
-        log = cls(settings, nodes, role=role)
+        log = cls(settings, nodes, role=role, only_reads=only_reads)
         try:
             log.server = await nodes.greet()
             await check(nodes)

@@ -16,6 +16,7 @@ from waterclock.log.clock import now
 from waterclock.log.commands.names import reserve_name
 from waterclock.log.connection.errors import Foreign, Halted, StaleEpoch, Superseded
 from waterclock.log.connection.floors import NAMES
+from waterclock.log.connection.handshake import Handshake
 from waterclock.log.connection.scripts import Script
 from waterclock.log.gates import Gate, gate_of, gate_of_names, look_anew, supersede
 from waterclock.log.reader import Reader
@@ -103,6 +104,19 @@ async def test_the_floor_is_learnt_also_by_who_did_not_meet_the_halt(log: Log, o
     await set_meta(log, epoch=5)  # as on a server that lives on in the epoch between
     with pytest.raises(Superseded):
         await ask(others, wish(3))
+
+
+@pytest.mark.parametrize("only_reads", [True, False])
+async def test_a_server_with_an_earlier_epoch_is_halted_by_who_writes_and_left_by_who_reads(
+    log: Log, others: Log, *, only_reads: bool
+) -> None:
+    others.handshake = Handshake(others.keys, only_reads=only_reads)
+    others.floors.seen(0, 4)
+    others.floors.halted(0)  # so that it looks
+    with pytest.raises(Superseded):
+        await now(others, 0)
+    assert (await gate_of(log, 0)).floor == (0 if only_reads else 4)
+    assert (await gate_of(log, 0)).opened is only_reads
 
 
 async def test_a_floor_that_is_written_there_holds_for_who_knows_less(log: Log, others: Log) -> None:

@@ -52,11 +52,12 @@ def check_primary(line: Line, info: bytes) -> None:
 class Handshake:
     """One process's, for one log.
 
-    `identity` is that of our installation; empty: it is not known to have one.
+    `identity` is that of our installation; empty: it is not known to have one. `only_reads`: it halts no partition.
     """
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, *, only_reads: bool = False) -> None:
         self.identity = ""
+        self._only_reads = only_reads
         self.floors = Floors()
         self.restored = 0
         self._keys = keys
@@ -84,6 +85,7 @@ class Handshake:
 
         Raises:
             Foreign: it is another installation's.
+            Superseded: it is behind our floor, and we only read.
         """
         halts, meta = self.floors.halts(place), self._keys.meta(place)
         if await self.hear(line, meta, cast("list[bytes | None]", await line.ask(self.question(meta)))):
@@ -98,7 +100,7 @@ class Handshake:
 
         Raises:
             Foreign: it is another installation's.
-            Superseded: it is behind our floor, and that connection is to be left.
+            Superseded: it is behind our floor, and that connection is to be left, or we only read.
         """
         place = self._place(meta)
         assert place is not None, meta
@@ -112,10 +114,11 @@ class Handshake:
         if is_open:
             self.floors.seen(place, epoch)
         if 0 < epoch < self.floors.of(place):
-            told = Supersede(identity=identity, epoch=epoch, floor=self.floors.of(place))
-            blob, way = pack_word(_encoder.encode(told)), route(SUPERSEDE.source, [meta])
-            await send(line, SUPERSEDE, way, server=server, blob=blob, floor=self.floors.word(place))
-            if leave:
+            if not self._only_reads:
+                told = Supersede(identity=identity, epoch=epoch, floor=self.floors.of(place))
+                blob, way = pack_word(_encoder.encode(told)), route(SUPERSEDE.source, [meta])
+                await send(line, SUPERSEDE, way, server=server, blob=blob, floor=self.floors.word(place))
+            if leave or self._only_reads:
                 raise Superseded(f"{line.address} was superseded: another server replaced it.")
         return is_open
 
