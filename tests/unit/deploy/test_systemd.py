@@ -13,13 +13,16 @@ from tests.support.repository import DOCS
 from tests.unit.deploy.stands import DEPLOY, known_settings
 from waterclock.kit.settings import read
 from waterclock_api.http.server import GRACE
+from waterclock_api.notifier.delivery.sender import DEADLINE
 from waterclock_worker.settings import WorkerSettings
 from waterclock_worker.worker import FAREWELL, STOPPING
 
 FOLDER = DEPLOY / "systemd"
 SETTINGS = FOLDER / "waterclock.env"
 UNITS = sorted(FOLDER.glob("*.service"))
-WITH_POSTGRES = {"api", "projector"}
+WITH_POSTGRES = {"api", "projector", "notifier"}
+ENDS = {"api": GRACE, "projector": GRACE, "scheduler": GRACE, "notifier": DEADLINE}
+"""Seconds that it takes to stop, but for workers, which say that themselves."""
 ANALYZE = shutil.which("systemd-analyze")
 HARDENED = {
     "CapabilityBoundingSet": "",
@@ -69,7 +72,7 @@ def variables_of(unit: Path) -> dict[str, str]:
 def test_there_is_a_unit_for_each_service_that_runs_on() -> None:
     verbs = {entry.name for entry in entry_points(group="waterclock.commands")}
 
-    assert {verb_of(unit) for unit in UNITS} == {"api", "projector", "scheduler", "worker"} & verbs
+    assert {verb_of(unit) for unit in UNITS} == {"api", "projector", "scheduler", "worker", "notifier"} & verbs
     for unit in UNITS:
         assert assigned(unit.read_text())["ExecStart"] == [f"/opt/waterclock/bin/waterclock {verb_of(unit)}"]
 
@@ -95,7 +98,7 @@ def test_a_service_is_started_again_for_as_long_as_it_takes(unit: Path) -> None:
 def test_a_service_gets_the_time_that_its_end_takes_and_its_children_are_not_asked(unit: Path) -> None:
     said = assigned(unit.read_text())
     drain = read(WorkerSettings, {"WATERCLOCK_DRAIN_TIMEOUT": variables_of(unit)["WATERCLOCK_DRAIN_TIMEOUT"]})
-    needed = drain.drain_timeout + STOPPING + FAREWELL if verb_of(unit) == "worker" else GRACE
+    needed = drain.drain_timeout + STOPPING + FAREWELL if verb_of(unit) == "worker" else ENDS[verb_of(unit)]
 
     assert float(said["TimeoutStopSec"][0]) >= needed + 5
     assert said["KillMode"] == ["mixed"]
@@ -118,7 +121,8 @@ def test_every_variable_is_a_setting(unit: Path) -> None:
     named = {name.removesuffix("_FILE") for name in (*variables_of(unit), *commented)}
 
     assert named <= known_settings()
-    assert not [name for name in commented if name.endswith(("_URL", "_KEY", "_PASSWORD"))]
+    secrets = {name for name in commented if name.endswith(("_URL", "_KEY", "_PASSWORD"))}
+    assert secrets <= {"WATERCLOCK_PUBLIC_URL"}  # which is none
 
 
 def test_the_page_says_where_each_file_goes() -> None:
