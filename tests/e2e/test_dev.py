@@ -21,7 +21,7 @@ from tests.support.installation import Installation, clean_environment, is_alive
 from tests.support.servers import wait_for
 from waterclock_dev.servers import record
 
-SERVICES = {"api", "projector", "scheduler-1", "worker-1"}
+SERVICES = {"api", "projector", "scheduler-1", "worker-1", "notifier"}
 SERVERS = {"redis", "postgres", "s3"}
 SURROUNDINGS = {
     "PGSSLMODE": "require",
@@ -159,6 +159,8 @@ def test_it_leaves_no_process_behind_and_finds_its_data_again(tmp_path: Path) ->
         assert len(names) == 2, "two demo jobs on an empty store"
         assert warnings_in(first.said) == [], "a first start"
         assert f"export WATERCLOCK_API_URL={first.record.api}\n" in first.said
+        assert "nobody is told of runs that fail: write notices.yaml beside your executors" in first.said
+        assert "notifier" not in pids
         assert first.stop(signal.SIGHUP) == 0, first.said
         assert not [name for name, pid in pids.items() if is_alive(pid)]
         assert record.read(tmp_path / ".waterclock") is None

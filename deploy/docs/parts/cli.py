@@ -114,8 +114,8 @@ def _marked(said: str) -> str:
     said = " ".join(said.replace("\b", "").split())
     parts = re.split(r"(`[^`]+`)", said)
     known = (
-        r"(?<![\w`./-])(--[a-z][\w-]*|WATERCLOCK_[A-Z0-9_]+|eval \"[^\"]+\"|<data-dir>/dev\.json|key:<name>"
-        r"|[a-z][\w.]*=\w+|[a-z][\w.]*[A-Z]\w*)"
+        r"(?<![\w`./-])(--[a-z][\w-]*|WATERCLOCK_[A-Z0-9_]+|eval \"[^\"]+\"|<data-dir>/dev\.json|notices\.yaml"
+        r"|key:<name>|[a-z][\w.]*=\w+|[a-z][\w.]*[A-Z]\w*)"
     )
     return "".join(part if part.startswith("`") else re.sub(known, r"`\1`", part) for part in parts)
 

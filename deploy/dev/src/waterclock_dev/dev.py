@@ -16,6 +16,7 @@ from waterclock.kit.clock import SystemClock
 from waterclock.kit.gc_tuning import calm_collector
 from waterclock.model.timestamps import stamp
 from waterclock_dev.installation import Installation, Plan
+from waterclock_dev.notices import FILE
 from waterclock_dev.reload import CannotWatch, changed
 from waterclock_dev.sample.fill import Mark, fill, is_filled, leave_mark, mark_in
 from waterclock_dev.sample.history import EXECUTORS as SAMPLE_EXECUTORS
@@ -60,6 +61,7 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[Path, ...]  # where the executors' code lies
     reload: bool
     demo_jobs: bool
+    notices: Path | None = None  # the file of those who are told; None: nobody is
     sample: bool = False
     until: int | None = None  # ms; the sample ends there, and stands still
 
@@ -81,6 +83,7 @@ async def serve(wishes: Wishes, environment: Mapping[str, str], output: Prefixed
         port=free_port() if wishes.port == 0 else check_port(wishes.port),
         workers=wishes.workers,
         schedulers=wishes.schedulers,
+        notices=wishes.notices,
         executors=(*((SAMPLE_EXECUTORS,) if sample is not None else ()), *wishes.executors),
         frozen_at=None if sample is None else sample.until,
     )
@@ -120,7 +123,7 @@ async def _run(
     elif wishes.demo_jobs and not filling:
         await _create_demo_jobs(installation)
     installation.note()
-    _say_where(installation)
+    _say_where(installation, plan)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(installation.keep(), name="keep all running")
         if plan.frozen_at is not None:
@@ -170,7 +173,7 @@ async def _reload(installation: Installation, sources: list[Path]) -> None:
         installation.tell(f"executors are not watched any more: {error}")
 
 
-def _say_where(installation: Installation) -> None:
+def _say_where(installation: Installation, plan: Plan) -> None:
     """Without passwords, for logs are kept and shown around: those are in the record."""
     found = installation.record
     lines = (
@@ -182,9 +185,18 @@ def _say_where(installation: Installation) -> None:
         f"  Postgres  {_without_password(found.postgres)}",
         f"  S3        {found.s3.endpoint}/{found.s3.bucket}",
         f"  Metrics   {' '.join(found.metrics.values())}",
+        f"  Notices   {who_is_told(plan)}",
         f"  all of it, with passwords and pids: {installation.record_file}",
     )
     installation.tell("\n".join(lines))
+
+
+def who_is_told(plan: Plan) -> str:
+    if plan.frozen_at is not None:
+        return "nobody is told of anything, as time stands still"
+    if plan.notices is None:
+        return f"nobody is told of runs that fail: write {FILE} beside your executors, and start again"
+    return f"sent after {plan.notices}"
 
 
 def how_to_ask(url: str) -> tuple[str, ...]:

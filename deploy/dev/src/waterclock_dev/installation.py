@@ -9,6 +9,7 @@ from typing import NoReturn, TypeAlias
 import httpx
 import msgspec
 
+from waterclock_dev.notices import telling
 from waterclock_dev.places import reach
 from waterclock_dev.servers import record
 from waterclock_dev.servers.external import Elsewhere
@@ -36,8 +37,9 @@ Fill: TypeAlias = Callable[[Mapping[str, str]], Awaitable[object]]
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What is to run, and where its data lies: not `durable` if it is deleted at the end anyway.
 
-    Executors are modules or files, as the worker takes them. `frozen_at`: the moment, in ms, at which all stands still:
-    nobody schedules or works, and the API tells what is as of then.
+    Executors are modules or files, as the worker takes them. `notices`: the file of those who are told; None: nobody.
+    `frozen_at`: the moment, in ms, at which all stands still: nobody schedules, works or is told, and the API tells
+    what is as of then.
     """
 
     data_dir: Path
@@ -45,6 +47,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 1
     schedulers: int = 1
     executors: tuple[str, ...] = ()
+    notices: Path | None = None
     durable: bool = True
     frozen_at: int | None = None
 
@@ -60,6 +63,7 @@ class Installation:
         self._stores = Stores(plan.data_dir, elsewhere, output, durable=plan.durable)
         self._waves: list[list[Service]] = []  # in the order in which they stop
         self._projector_port = free_port()  # for its metrics, among which are those of jobs
+        self._notifier_port = free_port()
 
     @property
     def api_url(self) -> str:
@@ -81,6 +85,7 @@ class Installation:
             metrics={
                 "api": f"{self.api_url}/metrics",
                 "projector": f"http://{LOOPBACK}:{self._projector_port}/metrics",
+                **({"notifier": f"http://{LOOPBACK}:{self._notifier_port}/metrics"} if self._tells else {}),
             },
         )
 
@@ -114,7 +119,7 @@ class Installation:
         raise AssertionError("what is kept never ends")
 
     async def stop(self) -> None:
-        """Who makes work stops first, who does it next, who records it after them, and who stores it last."""
+        """Who makes work stops first, who does it next, who records and tells it after them, and who stores it last."""
         for wave in self._waves:
             await together(*(service.stop() for service in wave))
         await self._stores.stop()
@@ -125,14 +130,14 @@ class Installation:
 
         The projector has been started again at the end, and may not be ready yet.
         """
-        *_, (projector,) = self._waves
+        _, _, (projector,), _ = self._waves
         await projector.stop()
         yield
         await projector.start()
 
     async def restart_workers(self) -> None:
         """Drain them; whoever keeps them starts them again."""
-        _, workers, _ = self._waves
+        _, workers, _, _ = self._waves
         await together(*(worker.stop() for worker in workers))
 
     def tell(self, text: str) -> None:
@@ -141,6 +146,10 @@ class Installation:
     def note(self) -> None:
         """Write the record as it is now."""
         record.write(self._plan.data_dir, self.record)
+
+    @property
+    def _tells(self) -> bool:
+        return self._plan.notices is not None and self._plan.frozen_at is None
 
     @property
     def _all_services(self) -> list[Service]:
@@ -166,9 +175,10 @@ class Installation:
         stored = stores.known_to(env)
         watched = {"WATERCLOCK_HOST": LOOPBACK, "WATERCLOCK_HEALTH_PORT": str(self._projector_port)}
         projector = self._service("projector", "projector", {**stored, **watched})
+        notifiers = [self._notifier(plan.notices, stored)] if self._tells and plan.notices is not None else []
         serving = {**stored, **listen, "WATERCLOCK_KEYLESS": "loopback"}
         if plan.frozen_at is not None:
-            return [[self._frozen("api", serving, plan.frozen_at)], [], [projector]]
+            return [[self._frozen("api", serving, plan.frozen_at)], [], [projector], []]
         api = self._service("api", "api", serving)
         schedulers = [
             self._service(f"scheduler-{n}", "scheduler", {**env, "WATERCLOCK_SCHEDULER_NAME": f"scheduler-{n}"})
@@ -178,7 +188,11 @@ class Installation:
             self._service(f"worker-{n}", "worker", {**work, "WATERCLOCK_WORKER_NAME": f"worker-{n}"}, DRAIN)
             for n in range(1, plan.workers + 1)
         ]
-        return [[api, *schedulers], workers, [projector]]
+        return [[api, *schedulers], workers, [projector], notifiers]
+
+    def _notifier(self, file: Path, env: Mapping[str, str]) -> Service:
+        watched = {"WATERCLOCK_HOST": LOOPBACK, "WATERCLOCK_HEALTH_PORT": str(self._notifier_port)}
+        return self._service("notifier", "notifier", {**telling(file, env, url=self.api_url), **watched})
 
     def _frozen(self, verb: str, env: Mapping[str, str], at: int) -> Service:
         words = ("-m", "waterclock_dev.sample.frozen", str(at), verb)

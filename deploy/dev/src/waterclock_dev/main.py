@@ -11,6 +11,7 @@ from waterclock.kit.clock import SystemClock
 from waterclock.kit.service import run_service
 from waterclock.kit.settings import SettingsError
 from waterclock.model.timestamps import parse_moment, stamp
+from waterclock_dev import notices
 from waterclock_dev.demo.screen import Screen
 from waterclock_dev.demo.show import show
 from waterclock_dev.dev import PortTaken, Wishes, serve
@@ -70,10 +71,14 @@ def dev(
     It starts Redis, Postgres and an S3 server, and keeps their data in the data folder. To use another server, set
     WATERCLOCK_REDIS_URL, WATERCLOCK_POSTGRES_URL or WATERCLOCK_S3_ENDPOINT. URLs, passwords and process ids are
     written to <data-dir>/dev.json.
+
+    Where notices.yaml lies beside the executors, or WATERCLOCK_NOTICES names such a file, a notifier tells people by it
+    of runs that fail.
     """
     ends = _moment(until, sample=sample)
     try:
         found = [located(name) for name in names or named(os.environ)]
+        told = notices.found(os.environ, [place for _, place in found])
     except NoExecutors as error:
         raise click.BadParameter(str(error), param_hint="--executors" if names else "WATERCLOCK_EXECUTORS") from None
     except SettingsError as error:
@@ -87,10 +92,11 @@ def dev(
         port=port,
         workers=workers,
         schedulers=schedulers,
-        executors=tuple(told for told, _ in found),
+        executors=tuple(name for name, _ in found),
         sources=(*(place for _, place in found), *by_entry_point),
         reload=reload,
         demo_jobs=not no_demo,
+        notices=told,
         sample=sample,
         until=ends,
     )
