@@ -40,7 +40,7 @@ from waterclock_api.live.hub import STREAMS, STREAMS_PER_CLIENT, Hub
 from waterclock_api.live.pulse.beat import Beat, Seen
 from waterclock_api.routes.fleet import queues, workers
 from waterclock_api.routes.jobs import backfill, jobs, jobs_index
-from waterclock_api.routes.notices import notices, promises, rehearse
+from waterclock_api.routes.notices import mutes, notices, promises, rehearse
 from waterclock_api.routes.runs import bulk_cancel, bulk_retry, logs, retry, runs, standalone_runs
 from waterclock_api.routes.schedules import fires, ledger, preview, simulate, strips
 from waterclock_api.routes.system import dropped, event_stream, events, health, me, pulse
@@ -79,6 +79,7 @@ ROUTES = (
     *rehearse.HANDLERS,
     *workers.HANDLERS,
     *queues.HANDLERS,
+    *mutes.HANDLERS,
     *health.HANDLERS,
 )
 

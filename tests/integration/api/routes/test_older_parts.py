@@ -9,6 +9,7 @@ import pytest
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOB, JOBS, Rig, assembled_rig, session_of
+from tests.integration.api.routes.test_mutes import MUTES
 from tests.support.servers import OwnPostgres
 from waterclock.store.connection.migrate import migrate
 from waterclock.store.connection.pool import Connection, connect_anew, open_pool, unopened_pool
@@ -99,8 +100,16 @@ async def test_a_promise_is_refused_until_they_are_gone(rig: MakeRig, older: str
             assert (await api.http.put(f"{path}/status", json={"status": "disabled"})).status_code == 200
             assert (await api.http.put(path, json=none)).status_code == 200
             assert (await api.http.post(JOBS, json=JOB | {"jobName": "promises nothing"})).status_code == 201
+        await _gone(api)
         restored = await api.http.put(path, json=job)
         assert (restored.status_code, restored.json()["promise"]) == (200, {"finishBy": "06:30"})
+
+
+async def _gone(api: Rig) -> None:
+    """A session ends a moment after its client has."""
+    async with api.parts.reading() as connection:
+        while await found(connection):
+            continue
 
 
 async def _refuses(api: Rig, older: str) -> None:
@@ -125,3 +134,21 @@ async def test_while_postgres_does_not_answer_no_promise_is_written_and_all_else
         assert refused.headers["Retry-After"] == "5"
         assert (await api.http.post(JOBS, json=JOB)).status_code == 202
         await postgres.start()
+
+
+@pytest.mark.parametrize("older", ["API", "projector"])
+async def test_no_mute_begins_or_ends_until_they_are_gone(rig: MakeRig, older: str) -> None:
+    body = {"group": "reports", "for": 60, "reason": "a move"}
+    async with rig() as api:
+        begun = (await api.http.post(MUTES, json=body, headers={"Idempotency-Key": "before"})).json()
+        url = api.postgres_url
+        async with api_of(url, f"level={PROMISES}") if older == "API" else projector_of(url, PROMISES):
+            refused = await api.http.post(MUTES, json=body)
+            assert (refused.status_code, refused.json()["type"]) == (409, "/problems#older-release")
+            assert older in refused.json()["detail"]
+            assert (await api.http.delete(f"{MUTES}/{begun['id']}")).status_code == 409
+            again = await api.http.post(MUTES, json=body, headers={"Idempotency-Key": "before"})
+            assert (again.status_code, again.json()) == (201, begun)
+        await _gone(api)
+        assert (await api.http.post(MUTES, json=body)).status_code == 201
+        assert (await api.http.delete(f"{MUTES}/{begun['id']}")).status_code == 204

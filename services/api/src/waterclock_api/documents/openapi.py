@@ -76,6 +76,7 @@ _TAGS = {
     "runs": "Read, start, cancel and retry runs; read and follow their logs.",
     "schedules": "Preview a schedule before a job uses it; see what comes next of all jobs.",
     "queues": "Read, pause and resume queues.",
+    "notices": "See what was told; mute notices.",
     "workers": "See workers, and drain one.",
     "executors": "The executors that workers have announced, with their parameters.",
     "events": "Read events, and follow them live.",
@@ -88,6 +89,7 @@ _TAGS = {
 }
 _IDS = {
     "jobs": "Id of the job.",
+    "notices": "Id of the mute.",
     "queues": "Name of the queue.",
     "runs": "Id of the run.",
     "workers": "Name of the worker, or the id of one start of it.",
