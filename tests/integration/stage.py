@@ -127,12 +127,12 @@ async def waterclock(*words: str, **settings: str) -> tuple[int | None, str, str
     return process.returncode, out.decode(), said.decode()
 
 
-async def append(stage: Stage, events: list[StoredEvent], partition: int = 0) -> None:
-    """Put events at the stream's end, past all scripts."""
+async def append(stage: Stage, events: list[StoredEvent], partition: int = 0, *, at: int | None = None) -> None:
+    """Put events at the stream's end, past all scripts; `at`: when they happened, ms."""
     end = await tail.tail_of(stage.log, partition)
     async with Redis.from_url(stage.redis_url) as client:  # pyright: ignore[reportUnknownMemberType]
         for entry in entries_of(events, partition=partition, after=end):
-            fields: dict[Any, Any] = {"b": stripped(entry), "p": entry.prev, "t": entry.at}
+            fields: dict[Any, Any] = {"b": stripped(entry), "p": entry.prev, "t": entry.at if at is None else at}
             await client.xadd(stage.log.keys.partition(partition, "events"), fields, id=entry.position.entry)
 
 

@@ -36,7 +36,8 @@ async def test_a_mute_says_what_since_where_and_until_when(rig: MakeRig) -> None
     async with rig(partitions=2) as api:
         await api.worker()
         job = await api.create(jobGroup="reports")
-        told = await mute(api, jobId=job["id"], **{"for": "PT2H"})
+        two_hours: dict[str, Any] = {"for": "PT2H"}
+        told = await mute(api, jobId=job["id"], **two_hours)
 
         assert (told["jobId"], told["jobGroup"], told["jobName"]) == (job["id"], "reports", "nightly")
         assert (told["group"], told["label"], told["all"], told["inForce"]) == (None, None, False, True)
@@ -52,7 +53,8 @@ async def test_a_mute_says_what_since_where_and_until_when(rig: MakeRig) -> None
 
 async def test_what_is_of_no_single_job_is_of_the_first_partition(rig: MakeRig) -> None:
     async with rig(partitions=2) as api:
-        for whose in ({"group": "reports"}, {"label": "tier=gold"}, {"all": True}):
+        several: list[dict[str, Any]] = [{"group": "reports"}, {"label": "tier=gold"}, {"all": True}]
+        for whose in several:
             told = await mute(api, **whose)
             assert {name: told[name] for name in whose} == whose
             assert (told["jobId"], parse_position(told["position"]).partition) == (None, 0)

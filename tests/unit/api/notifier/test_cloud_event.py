@@ -85,6 +85,7 @@ def test_a_digest_has_counts_and_positions() -> None:
     digest = event_of("digest")["data"]["digest"]
 
     assert digest["counts"] == {"late": 12, "failed": 9400, "timedOut": 1}
+    assert (digest["muted"], event_of("digest-muted")["data"]["digest"]["muted"]) == (0, 1204)
     assert digest["positions"][9] == {"first": "9-1-12", "last": "9-1-9412"}
 
 

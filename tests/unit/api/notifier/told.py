@@ -116,5 +116,9 @@ TOLD: dict[str, NoticeDetails | DigestDetails | ChannelTest] = {
         counts={"late": 12, "failed": 9400, "timedOut": 1},
         positions=tuple(PositionRange(first=f"{n}-1-12", last=f"{n}-1-9412") for n in range(10)),
     ),
+    "digest-muted": DigestDetails(
+        id="dig_2", from_ms=INSTANT, to_ms=INSTANT + 3 * MINUTE, counts={"late": 2}, muted=1204,
+        positions=(PositionRange(first="0-1-12", last="0-1-13"),),
+    ),
     "test": ChannelTest(id="tst_1", channel="oncall", at_ms=INSTANT),
 }  # fmt: skip

@@ -42,8 +42,8 @@ async def told_of(connection: Connection, notice: Notice) -> NoticeDetails:
     return details_of(notice, zone=zone, limit_s=limit)
 
 
-def digest_of(notices: Sequence[Notice], message: str) -> DigestDetails:
-    """Many notices as one: how many, and where they are found."""
+def digest_of(notices: Sequence[Notice], message: str, *, muted: int = 0) -> DigestDetails:
+    """Many notices as one: how many, and where they are found. `muted`: how many more there are, which are muted."""
     ranges: dict[int, list[str]] = {}
     for notice in notices:
         if notice.position is not None:
@@ -54,6 +54,7 @@ def digest_of(notices: Sequence[Notice], message: str) -> DigestDetails:
         from_ms=min(notice.at for notice in notices),
         to_ms=max(notice.at for notice in notices),
         counts=counts,
+        muted=muted,
         positions=tuple(
             PositionRange(first=min(found, key=parse_position), last=max(found, key=parse_position))
             for _, found in sorted(ranges.items())

@@ -2,8 +2,9 @@
 
 too many, or too old ──► one digest ──┐
 waiting ──claim──► details ──► message ──► channel ──► delivered
-   ▲                                         ├──► again, after a growing while
-   └─────────────────────────────────────────┴──► given up
+   │ ▲      │                                ├──► again, after a growing while
+   │ └──────│────────────────────────────────┴──► given up
+   └────────┴──► muted
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from waterclock.kit.randomness import fraction, token
 from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.store.connection.pool import Connection, Pool
 from waterclock.store.connection.transient import PASSES
-from waterclock.store.notices import deliveries, origin
+from waterclock.store.notices import deliveries, mutes, origin
 from waterclock.store.notices.deliveries import Claimed, Waiting
 from waterclock.store.notices.origin import Origin
 from waterclock_api.notifier.delivery.back_off import back_off
@@ -76,7 +77,7 @@ class Dispatcher:
         was_muted, self.is_muted = self.is_muted, not await origin.sends(connection, self._here)
         if self.is_muted and not was_muted:
             speaking, _ = await origin.found(connection)
-            _log.warning("notices muted", extra={"here": str(self._here), "sent_from": str(speaking)})
+            _log.warning("notifier muted", extra={"here": str(self._here), "sent_from": str(speaking)})
         if was_muted and not self.is_muted:
             _log.info("notices sent from here again", extra={"here": str(self._here)})
         return not self.is_muted
@@ -85,6 +86,8 @@ class Dispatcher:
         channels = self._channels()
         if not channels:
             return []
+        if muted := await mutes.settle_waiting(connection):
+            _log.info("messages muted", extra={"count": muted})
         waiting = await deliveries.waiting(connection, list(channels))
         for channel, found in waiting.items():
             await self._gather(connection, channel, found)
@@ -101,7 +104,9 @@ class Dispatcher:
             taken = await deliveries.take_for_digest(connection, channel, only_old=not _floods(found))
             if taken:
                 message = token()
-                document = msgspec.json.encode(digest_of(taken, message))
+                since, through = min(one.at for one in taken), max(one.at for one in taken)
+                muted = await mutes.count(connection, channel, since, through)
+                document = msgspec.json.encode(digest_of(taken, message, muted=muted))
                 await deliveries.put_digest(connection, channel, message, document)
 
     async def _deliver(self, one: Claimed, claim: str) -> None:
@@ -110,6 +115,8 @@ class Dispatcher:
             return  # its lease ends by itself
         with suppress(*PASSES):  # then the lease ends, and it is sent again under the same id
             async with self._pool.connection() as connection:
+                if await mutes.settle_claimed(connection, one, claim):
+                    return
                 told = await self._told(connection, one)
             outcome = await self._send(channel, told)
             async with self._pool.connection() as connection, connection.transaction():

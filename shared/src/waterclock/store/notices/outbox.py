@@ -70,7 +70,11 @@ async def record_told(
 
 
 async def _put_out(connection: Connection, messages: Sequence[Message]) -> None:
-    arguments = _named(messages) | {"ats": [one.notice.at for one in messages], "old": OLD}
+    arguments = _named(messages) | {
+        "repeats": [one.notice.of if one.notice.reminder else None for one in messages],
+        "ats": [one.notice.at for one in messages],
+        "old": OLD,
+    }
     await connection.execute(statement("put_out"), arguments)
 
 

@@ -47,6 +47,7 @@ class DigestMember(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     from_: Stamp = msgspec.field(name="from")
     to: Stamp
     counts: Mapping[Kind, int]
+    muted: int
     positions: tuple[PositionRange, ...]
 
 
@@ -138,7 +139,11 @@ def _digest(digest: DigestDetails, message: Message, installation: Installation)
     return msgspec.structs.replace(
         _bare("digest", message, digest, installation),
         digest=DigestMember(
-            from_=stamp(digest.from_ms), to=stamp(digest.to_ms), counts=digest.counts, positions=digest.positions
+            from_=stamp(digest.from_ms),
+            to=stamp(digest.to_ms),
+            counts=digest.counts,
+            muted=digest.muted,
+            positions=digest.positions,
         ),
     )
 

@@ -133,6 +133,7 @@ class DigestDetails(msgspec.Struct, frozen=True, kw_only=True):
     from_ms: int
     to_ms: int
     counts: Mapping[Kind, int]
+    muted: int = 0  # which are not among them
     positions: tuple[PositionRange, ...] = ()
 
 

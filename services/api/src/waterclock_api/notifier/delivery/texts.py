@@ -154,6 +154,8 @@ def _notice(notice: NoticeDetails, installation: Installation) -> Message:
 def _digest(digest: DigestDetails, installation: Installation) -> Message:
     opening = "Too much came to pass to tell it one by one."
     span = [("From", moment(digest.from_ms)), ("To", moment(digest.to_ms))]
+    if digest.muted:
+        span.append(("Muted", f"{digest.muted:,} more"))
     counts = [counted(kind, count) for kind, count in by_count(digest)]
     positions = [f"{one.first} to {one.last}" for one in digest.positions[:_POSITIONS]]
     if len(digest.positions) > _POSITIONS:
