@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -184,13 +185,19 @@ def columns(count: int) -> dict[str, Any]:
     return {**every, **{name: [value] * count for name, value in constant.items()}}
 
 
-@pytest.mark.soak
-async def test_ten_thousand_jobs_are_few_elements_and_few_requests(installation: Installation, open_page: Open) -> None:
+async def of_ten_thousand(open_page: Open, height: int) -> Page:
+    """A page that will find so many jobs."""
     index = {"at": "2026-11-30T09:00:00.000Z", "count": 10_000, "columns": columns(10_000)}
-    asked: list[Request] = []
-    page = await open_page("about:blank", viewport={"width": 1440, "height": 2000})
+    page = await open_page("about:blank", viewport={"width": 1440, "height": height})
     await page.route("**/v1/monitor/jobs-index", lambda route: route.fulfill(json=index))
     await page.route("**/v1/monitor/ledger/strips?*", no_strips)
+    return page
+
+
+@pytest.mark.soak
+async def test_ten_thousand_jobs_are_few_elements_and_few_requests(installation: Installation, open_page: Open) -> None:
+    asked: list[Request] = []
+    page = await of_ten_thousand(open_page, height=2000)
     page.on("request", lambda request: asked.append(request) if "strips" in request.url else None)
     await page.goto(f"{installation.record.api}/console/jobs")
     await page.get_by_role("button", name="Unfold all").click()
@@ -205,6 +212,66 @@ async def test_ten_thousand_jobs_are_few_elements_and_few_requests(installation:
     await expect(grid).to_have_attribute("aria-rowcount", "11")
     assert all(request.url.count("jobId=") <= 200 for request in asked)
     assert len(asked) < 30, len(asked)
+
+
+MARK = "document.querySelectorAll('[role=grid] [role=row]').forEach(row => (row.dataset.kept = ''))"
+RESTED = """
+() => new Promise(done => {
+  const from = document.querySelector('[role=grid] [role=row]').ariaRowIndex;
+  const look = () => {
+    const rows = [...document.querySelectorAll('[role=grid] [role=row]')];
+    const places = rows.map(row => Number(row.ariaRowIndex));
+    const sorted = places.every((place, n) => n === 0 || place === places[n - 1] + 1);
+    if (!sorted || rows[0].ariaRowIndex === from) return requestAnimationFrame(look);
+    done(rows.map((row, n) => [places[n], row.querySelector('.name').title, 'kept' in row.dataset]));
+  };
+  addEventListener('scrollend', look, { once: true });
+})
+"""
+
+
+async def scrolled(page: Page, by: int) -> list[tuple[int, str, bool]]:
+    """The rows of the list once it rests: the place of each, its job, and whether it was there before."""
+    await page.evaluate(MARK)
+    rested = asyncio.create_task(page.evaluate(RESTED), name="wait for rows")
+    await page.mouse.move(700, 500)
+    await page.mouse.wheel(0, by)
+    return await rested
+
+
+@pytest.mark.soak
+async def test_rows_take_other_lines_in_their_order_and_the_focus_stays_in_the_list(
+    installation: Installation, open_page: Open
+) -> None:
+    page = await of_ten_thousand(open_page, height=800)
+    await page.goto(f"{installation.record.api}/console/jobs?sort=next")
+    grid = page.get_by_role("grid", name="Jobs")
+    await expect(grid.get_by_role("row").nth(3)).to_be_visible()
+    await scrolled(page, 1_000)
+    await page.get_by_role("switch", name="group-000/name-00025 enabled").focus()
+
+    rows = await scrolled(page, 20_000)
+    assert [name[-5:] for _, name, _ in rows] == [f"{index - 1:05}" for index, _, _ in rows]
+    assert rows[0][0] > 20_000 / 42 - 30
+    assert len([index for index, _, kept in rows if not kept]) <= 1, "the rows are those of before"
+    await expect(grid).to_be_focused()
+    assert await page.evaluate("scrollY") >= 20_000, "who scrolls away is not called back"
+
+    index, name, _ = rows[len(rows) // 2]
+    box = page.get_by_role("checkbox", name=f"Select {name}")
+    await box.click()
+    rows = await scrolled(page, -200)
+    assert index in [one for one, _, _ in rows]
+    await expect(box).to_be_focused()
+    await expect(box).to_be_checked()
+
+    await page.evaluate("document.activeElement.blur()")
+    await page.keyboard.press("j")
+    await page.keyboard.press("j")
+    await expect(grid).to_be_focused()
+    await expect(page.locator(".line.active")).to_contain_text(f"{index:05}")  # the one after it
+    await page.evaluate("scrollTo(0, 0)")
+    await expect(page.get_by_role("checkbox", name="Select group-000/name-00000")).not_to_be_checked()
 
 
 @pytest.mark.soak

@@ -268,11 +268,14 @@ export function painted(canvas: HTMLCanvasElement, paint: () => void): () => voi
   };
 }
 
-/** Fit a `painted` canvas to its element, in the pixels of the screen; null if it has no size, or none yet. */
-export function fitted(canvas: HTMLCanvasElement): ({ context: Context } & Size) | null {
+/**
+ * Fit a `painted` canvas to its element, in the pixels of the screen; null if it has no size, or none yet. `small`: one of
+ * many in a list. What is not said to be read is a layer of its own, which is handed on with each frame of a scroll.
+ */
+export function fitted(canvas: HTMLCanvasElement, small = false): ({ context: Context } & Size) | null {
   const { width, height } = sizes.get(canvas) ?? { width: 0, height: 0 };
   if (width === 0 || height === 0) return null;
-  const context = canvas.getContext('2d');
+  const context = canvas.getContext('2d', small ? { willReadFrequently: true } : undefined);
   if (context === null) return null;
   const ratio = Math.min(devicePixelRatio || 1, 3);
   const [wide, tall] = [Math.round(width * ratio), Math.round(height * ratio)];

@@ -67,6 +67,13 @@ it('the window covers what is seen, and little more', () => {
   );
 });
 
+it('the window has as many lines as are wanted, as long as there are', () => {
+  const offsets = offsetsOf(Array.from({ length: 20 }, () => 40));
+  expect(windowOf(offsets, 200, 300, 1, 8)).toEqual({ first: 4, last: 12 });
+  expect(windowOf(offsets, 700, 800, 1, 8)).toEqual({ first: 12, last: 20 });
+  expect(windowOf(offsets, 0, 40, 1, 40)).toEqual({ first: 0, last: 20 });
+});
+
 it('the line at a height is the last that begins at it or above', () => {
   const offsets = offsetsOf([10, 20, 30]);
   expect([0, 9, 10, 29, 30, 59, 99].map((y) => lineAt(offsets, y))).toEqual([0, 0, 1, 1, 2, 2, 2]);

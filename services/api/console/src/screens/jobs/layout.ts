@@ -155,10 +155,11 @@ export interface Window {
   readonly last: number; // exclusive
 }
 
-/** The lines between two heights, with a few more on both sides. */
-export function windowOf(offsets: Float64Array, top: number, bottom: number, over = 3): Window {
+/** The lines between two heights, with a few more on both sides; `least` of them, as far as there are. */
+export function windowOf(offsets: Float64Array, top: number, bottom: number, over = 3, least = 0): Window {
   const count = offsets.length - 1;
-  if (count <= 0 || bottom <= top) return { first: 0, last: Math.min(count, over) };
+  if (count <= 0 || bottom <= top) return { first: 0, last: Math.min(count, Math.max(over, least)) };
   const first = Math.max(0, lineAt(offsets, top) - over);
-  return { first, last: Math.min(count, lineAt(offsets, bottom) + 1 + over) };
+  const last = Math.min(count, Math.max(lineAt(offsets, bottom) + 1 + over, first + least));
+  return { first: Math.max(0, Math.min(first, last - least)), last };
 }
