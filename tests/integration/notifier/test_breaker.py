@@ -21,6 +21,7 @@ from waterclock.model.notices.facts import Trouble
 from waterclock.model.notices.notice import Trip
 from waterclock.store.connection.pool import open_pool
 from waterclock.store.notices import facts, outbox
+from waterclock.store.notices.presence import Presence
 from waterclock_api.notifier.breaker import Breaker
 from waterclock_dev.servers.ports import free_port
 
@@ -84,7 +85,7 @@ async def tripped(
         await outbox.record(connection, [], [trip])
     stop = asyncio.Event()
     async with asyncio.timeout(WITHIN), asyncio.TaskGroup() as tasks:
-        tasks.create_task(Breaker(stage.pool, client, lambda: True).run(stop))
+        tasks.create_task(Breaker(stage.pool, client, lambda: True, Presence()).run(stop))
         try:
             yield
         finally:

@@ -34,6 +34,7 @@ from waterclock_api.notifier.service import Notifier
 from waterclock_api.settings import NotifierSettings, StoreSettings, log_settings
 
 API_TIMEOUT = 30.0  # s
+STALLED = 2.5  # s within a transaction: others wait for what it holds
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +60,9 @@ async def _notify(stop: asyncio.Event) -> None:
                 served(own.host, own.health_port, readiness.report, exposition),
                 pushing(exposition, otel),
                 open_or_stopped(
-                    unopened_pool(store.postgres_url, name="notifier", max_size=4), stop, away=readiness.unready
+                    unopened_pool(store.postgres_url, name="notifier", max_size=4, stalled=STALLED),
+                    stop,
+                    away=readiness.unready,
                 ) as pool,
             ):
                 if pool is not None:

@@ -36,6 +36,14 @@ class Follows(Protocol):
         ...
 
 
+class Presence(Protocol):
+    """What is to last as long as the session that holds the locks."""
+
+    async def appear(self, connection: Connection) -> None: ...
+
+    def vanish(self) -> None: ...
+
+
 F = TypeVar("F", bound=Follows)
 
 
@@ -45,7 +53,16 @@ class SharedPartitions(Generic[F]):
     `sharing`: whether the partitions are held that fall to us.
     """
 
-    def __init__(self, log: Log, pool: Pool, sharers: Sharers, make: Callable[[int], F], *, verb: str) -> None:
+    def __init__(
+        self,
+        log: Log,
+        pool: Pool,
+        sharers: Sharers,
+        make: Callable[[int], F],
+        *,
+        verb: str,
+        presence: Presence | None = None,
+    ) -> None:
         self.sharing = False
         self.followers: dict[int, F] = {}
         self._log = log
@@ -53,6 +70,7 @@ class SharedPartitions(Generic[F]):
         self._sharers = sharers
         self._make = make
         self._verb = verb
+        self._presence = presence
 
     @property
     def places(self) -> Mapping[int, Position | None]:
@@ -94,6 +112,8 @@ class SharedPartitions(Generic[F]):
                 outage.failed(" ".join(str(group.exceptions[0]).split()))
             finally:
                 self.sharing = False
+                if self._presence is not None:
+                    self._presence.vanish()
             await asyncio.sleep(pause)
             pause = min(2 * pause, BACK_OFF[1])
 
@@ -102,6 +122,8 @@ class SharedPartitions(Generic[F]):
         await check_installation(self._log, connection)
         shares = Shares(connection, self._log.partitions, self._sharers)
         await shares.join()
+        if self._presence is not None:
+            await self._presence.appear(connection)
         tasks: dict[int, asyncio.Task[None]] = {}
         try:
             async with asyncio.TaskGroup() as group:

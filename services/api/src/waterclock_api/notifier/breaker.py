@@ -22,6 +22,7 @@ from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.store.connection.pool import Pool
 from waterclock.store.connection.transient import PASSES
 from waterclock.store.notices import trips
+from waterclock.store.notices.presence import Presence
 from waterclock.store.notices.trips import ClaimedTrip
 from waterclock_api.notifier.delivery.back_off import back_off
 from waterclock_api.notifier.delivery.outcome import Again
@@ -47,10 +48,13 @@ class Left(NamedTuple):
 class Breaker:
     """`client`: of the API, with a key that is used for nothing else; None: there is no key, and jobs stay enabled."""
 
-    def __init__(self, pool: Pool, client: AsyncClient | None, may_send: Callable[[], bool]) -> None:
+    def __init__(
+        self, pool: Pool, client: AsyncClient | None, may_send: Callable[[], bool], presence: Presence
+    ) -> None:
         self._pool = pool
         self._client = client
         self._may_send = may_send
+        self._presence = presence
         self._actor: str | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -70,7 +74,7 @@ class Breaker:
     async def _disable_what_waits(self) -> None:
         claim = token()
         async with self._pool.connection() as connection:
-            claimed = await trips.claim(connection, most=AT_ONCE, lease=LEASE, claim=claim)
+            claimed = await trips.claim(connection, most=AT_ONCE, lease=LEASE, claim=claim, owner=self._presence.number)
         for one in claimed:
             outcome = await self._disable(one) if one.fails else Left("it has not failed on")
             await self._note(one, claim, outcome)

@@ -23,6 +23,7 @@ from waterclock.store.connection.transient import PASSES
 from waterclock.store.notices import deliveries, mutes, origin
 from waterclock.store.notices.deliveries import Claimed, Waiting
 from waterclock.store.notices.origin import Origin
+from waterclock.store.notices.presence import Presence, free_claims
 from waterclock_api.notifier.delivery.back_off import back_off
 from waterclock_api.notifier.delivery.channels import Channel
 from waterclock_api.notifier.delivery.notice_details import DigestDetails, NoticeDetails
@@ -49,12 +50,20 @@ Send = Callable[[Channel, Told], Awaitable[Outcome]]
 class Dispatcher:
     """`channels`: those in force; messages of others wait. `is_muted`: whether another place sends; None: not known."""
 
-    def __init__(self, pool: Pool, channels: Callable[[], Mapping[str, Channel]], send: Send, here: Origin) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        channels: Callable[[], Mapping[str, Channel]],
+        send: Send,
+        here: Origin,
+        presence: Presence,
+    ) -> None:
         self.is_muted: bool | None = None
         self._pool = pool
         self._channels = channels
         self._send = send
         self._here = here
+        self._presence = presence
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set and what is under way has ended; an outage of the database is waited for."""
@@ -86,6 +95,7 @@ class Dispatcher:
         channels = self._channels()
         if not channels:
             return []
+        await free_claims(connection)
         if muted := await mutes.settle_waiting(connection):
             _log.info("messages muted", extra={"count": muted})
         waiting = await deliveries.waiting(connection, list(channels))
@@ -93,7 +103,8 @@ class Dispatcher:
             await self._gather(connection, channel, found)
         most = {channel: max(0, A_MINUTE - found.sent) for channel, found in waiting.items() if not _floods(found)}
         claim = token()
-        return [(one, claim) for one in await deliveries.claim(connection, most, lease=LEASE, claim=claim)]
+        owner = self._presence.number
+        return [(one, claim) for one in await deliveries.claim(connection, most, lease=LEASE, claim=claim, owner=owner)]
 
     async def _gather(self, connection: Connection, channel: str, found: Waiting) -> None:
         """Make one of what is old, and of what is too much once it has calmed down."""

@@ -26,6 +26,7 @@ from waterclock.model.notices.rule_book import RuleBook
 from waterclock.model.positions import Position
 from waterclock.store.connection.moment import one_moment
 from waterclock.store.connection.pool import Connection, Pool, connect_anew
+from waterclock.store.connection.statements import statement
 from waterclock.store.connection.transient import PASSES
 from waterclock.store.notices import archived, facts, outbox, snapshot, trips
 from waterclock.store.notices.archived import Archived
@@ -37,6 +38,7 @@ from waterclock_api.notifier.beginning import begin
 AT_ONCE = 2_000  # events in one transaction
 LOOK_ANYWAY = 1.0  # s, where nothing wakes us
 NO_SOONER = 0.1  # s between two looks
+STALLED_MS = 2_500  # within a transaction: others wait for what it holds
 BACK_OFF = (0.1, 2.0)  # s, first and longest
 READ_AGAIN = 1.0  # s after a clock that could not be read
 
@@ -69,6 +71,7 @@ class Follower:
         while True:
             try:
                 async with await connect_anew(self._pool, work=f"judge {self.partition}") as connection:
+                    await connection.execute(statement("end_when_stalled"), {"ms": STALLED_MS})
                     async for _ in self._judged(connection):
                         pause = BACK_OFF[0]
                         outage.over()

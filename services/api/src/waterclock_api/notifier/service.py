@@ -12,6 +12,7 @@ from waterclock.model.positions import Position
 from waterclock.store.connection.pool import Pool
 from waterclock.store.locks import NOTIFIERS
 from waterclock.store.notices.origin import Origin
+from waterclock.store.notices.presence import Presence
 from waterclock.store.readmodels.wait_for_position import Projected
 from waterclock_api.followers.shared_partitions import SharedPartitions
 from waterclock_api.notifier.breaker import Breaker
@@ -44,11 +45,12 @@ class Notifier:
     ) -> None:
         self.source = source
         self._projected = Projected(pool)
+        self._presence = Presence()
         pace = pace or Pace()
         memory = Memory(self._send_unless_muted, source.channels)
         self._send = send
-        self._dispatcher = Dispatcher(pool, source.channels, memory.send_once, here)
-        self._breaker = Breaker(pool, api, self._may_send)
+        self._dispatcher = Dispatcher(pool, source.channels, memory.send_once, here, self._presence)
+        self._breaker = Breaker(pool, api, self._may_send, self._presence)
         self.watcher = Watcher(log, pool, source, memory, clock, pace=pace)
         self._heart = None
         if beat is not None:
@@ -66,7 +68,7 @@ class Notifier:
         def follower(partition: int) -> Follower:
             return Follower(log, pool, partition, book=source.book, projected=self._projected, clock=clock)
 
-        self._partitions = SharedPartitions(log, pool, NOTIFIERS, follower, verb="judge")
+        self._partitions = SharedPartitions(log, pool, NOTIFIERS, follower, verb="judge", presence=self._presence)
 
     @property
     def places(self) -> Mapping[int, Position | None]:

@@ -66,10 +66,12 @@ def unopened_pool(
     min_size: int = 1,
     max_size: int = 10,
     statement_timeout: float | None = None,
+    stalled: float | None = None,
 ) -> Pool:
     """As `open_pool` makes it; until it is opened it gives no connection, as if the server were away.
 
-    `said`: what the server's lists of sessions show after the name.
+    `said`: what the server's lists of sessions show after the name. `stalled`: s that a session may stand still
+    within a transaction before the server ends it.
     """
     return Pool(
         url,
@@ -79,7 +81,7 @@ def unopened_pool(
         max_size=max_size,
         name=name,
         timeout=CONNECT_TIMEOUT,
-        configure=None if statement_timeout is None else partial(_limit, seconds=statement_timeout),
+        configure=partial(_limit, seconds=statement_timeout, stalled=stalled),
         reconnect_timeout=RECONNECT_TIMEOUT,
         open=False,
     )
@@ -97,8 +99,12 @@ async def connect_anew(pool: Pool, *, work: str = "") -> Connection:
     return await Session.connect(pool.conninfo, **_arguments(f"{pool.name} {work}".rstrip()))
 
 
-async def _limit(connection: Connection, *, seconds: float) -> None:
+async def _limit(connection: Connection, *, seconds: float | None, stalled: float | None) -> None:
     """No statement outlives its time, or us: a request to cancel it may come before it has begun, and is lost then."""
+    if stalled is not None:
+        await connection.execute(statement("end_when_stalled"), {"ms": round(stalled * 1000)})
+    if seconds is None:
+        return
     await connection.execute(statement("limit_statements"), {"ms": round(seconds * 1000)})
     with suppress(InvalidParameterValue):  # a server on Windows cannot look
         await connection.execute(statement("look_for_client"), {"ms": CLIENT_LOOK_MS})

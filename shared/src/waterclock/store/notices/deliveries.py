@@ -44,9 +44,17 @@ async def waiting(connection: Connection, channels: Sequence[str]) -> Mapping[st
     return {channel: Waiting(*numbers) for channel, *numbers in await cursor.fetchall()}
 
 
-async def claim(connection: Connection, most: Mapping[str, int], *, lease: float, claim: str) -> list[Claimed]:
-    """Claim messages that may go out, of each channel at most so many. `claim`: whose it is."""
-    arguments = {"channels": list(most), "most": list(most.values()), "lease": lease, "claim": claim}
+async def claim(
+    connection: Connection, most: Mapping[str, int], *, lease: float, claim: str, owner: int | None = None
+) -> list[Claimed]:
+    """Claim messages that may go out, of each channel at most so many. `claim`: whose it is, `owner`: by presence."""
+    arguments = {
+        "channels": list(most),
+        "most": list(most.values()),
+        "lease": lease,
+        "claim": claim,
+        "owner": owner,
+    }
     rows = await (await connection.execute(statement("claim_messages"), arguments)).fetchall()
     found = [
         Claimed(

@@ -36,9 +36,11 @@ async def note_breaker(connection: Connection, actor: str) -> None:
     await connection.execute(statement("note_breaker"), {"actor": actor})
 
 
-async def claim(connection: Connection, *, most: int, lease: float, claim: str) -> list[ClaimedTrip]:
-    """Claim jobs that are to be disabled, at most so many, for `lease` seconds. `claim`: whose they are."""
-    arguments = {"most": most, "lease": lease, "claim": claim, "prefix": _PREFIX}
+async def claim(
+    connection: Connection, *, most: int, lease: float, claim: str, owner: int | None = None
+) -> list[ClaimedTrip]:
+    """Claim jobs that are to be disabled, at most so many, for `lease` s. `claim`, `owner`: as of messages."""
+    arguments = {"most": most, "lease": lease, "claim": claim, "owner": owner, "prefix": _PREFIX}
     rows = await (await connection.execute(statement("claim_trips"), arguments)).fetchall()
     return [_claimed(_trip.decode(bytes(document)), tries, fact) for document, tries, fact in rows]
 

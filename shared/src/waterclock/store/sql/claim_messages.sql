@@ -22,7 +22,8 @@ WITH waiting AS (
     WHERE free.nth <= budget.most
 )
 UPDATE notice_deliveries AS claimed
-SET claimed_until = clock_timestamp() + make_interval(secs => %(lease)s::float8), claim = %(claim)s::text
+SET claimed_until = clock_timestamp() + make_interval(secs => %(lease)s::float8), claim = %(claim)s::text,
+    claim_owner = %(owner)s::int
 FROM allowed
 WHERE claimed.number = allowed.number
   AND claimed.state = 'waiting'

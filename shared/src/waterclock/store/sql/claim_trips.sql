@@ -10,7 +10,8 @@ WITH free AS (
     FOR UPDATE SKIP LOCKED
 )
 UPDATE notice_trips AS claimed
-SET claimed_until = clock_timestamp() + make_interval(secs => %(lease)s::float8), claim = %(claim)s::text
+SET claimed_until = clock_timestamp() + make_interval(secs => %(lease)s::float8), claim = %(claim)s::text,
+    claim_owner = %(owner)s::int
 FROM free
 WHERE claimed.id = free.id
 RETURNING claimed.document, claimed.failures, (SELECT document FROM notice_facts WHERE key = %(prefix)s::text || claimed.job_id);

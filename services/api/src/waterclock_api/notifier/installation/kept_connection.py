@@ -7,10 +7,14 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from waterclock.store.connection.pool import Connection, Pool, connect_anew
+from waterclock.store.connection.statements import statement
 from waterclock.store.connection.transient import PASSES
 from waterclock.store.connection.watchdog import within
 
 T = TypeVar("T")
+
+STALLED_MS = 2_500
+"""Within a transaction, after which the server ends it: others wait for what it holds."""
 
 
 class StoreSilent(Exception):
@@ -48,4 +52,5 @@ class KeptConnection:
         if self._connection is None or self._connection.closed:
             async with asyncio.timeout(self._patience):
                 self._connection = await connect_anew(self._pool, work=self._work)
+                await self._connection.execute(statement("end_when_stalled"), {"ms": STALLED_MS})
         return self._connection
