@@ -14,6 +14,7 @@ from tests.support.servers import Shared
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.clock import now
 from waterclock.log.commands.names import reserve_name
+from waterclock.log.connection import calls, handshake
 from waterclock.log.connection.errors import Foreign, Halted, StaleEpoch, Superseded
 from waterclock.log.connection.floors import NAMES
 from waterclock.log.connection.handshake import Handshake
@@ -173,6 +174,27 @@ async def test_who_connects_with_a_higher_floor_tells_all_others(log: Log, other
     assert (await look_anew(log, 0))[1:5:3] == (False, 3)
     with pytest.raises(Superseded):
         await now(others, 0)
+
+
+async def test_a_log_that_is_removed_while_it_is_told_that_it_was_superseded_is_no_error(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `restore --replace` does while readers go on; they wait for what comes."""
+    await create(log)
+    key, send = log.keys.meta(0), calls.send
+
+    async def late(*given: Any, **more: Any) -> bytes:
+        await log.execute(key, "DEL", key)
+        return await send(*given, **more)
+
+    log.floors.seen(0, 9)
+    monkeypatch.setattr(handshake, "send", late)
+    reader = log.reader()
+    try:
+        await read(reader, 0, None, count=1, block=None, archive=None)
+        assert not reader.is_open(0)
+    finally:
+        await reader.close()
 
 
 async def test_two_connections_of_one_process_know_what_one_of_them_has_seen(log: Log, others: Log) -> None:

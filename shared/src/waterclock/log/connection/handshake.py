@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import Literal, cast
 
 import msgspec
+from redis.exceptions import ResponseError
 
 from waterclock.log.connection.calls import route, send
 from waterclock.log.connection.connections import Line, facts, pack, pack_word
 from waterclock.log.connection.errors import Foreign, NotPrimary, Superseded
 from waterclock.log.connection.floors import Floors
 from waterclock.log.connection.scripts import Script
+from waterclock.log.connection.transient import NOT_INITIALISED, code_of
 from waterclock.wire.keys import Keys
 
 
@@ -114,13 +116,24 @@ class Handshake:
         if is_open:
             self.floors.seen(place, epoch)
         if 0 < epoch < self.floors.of(place):
-            if not self._only_reads:
-                told = Supersede(identity=identity, epoch=epoch, floor=self.floors.of(place))
-                blob, way = pack_word(_encoder.encode(told)), route(SUPERSEDE.source, [meta])
-                await send(line, SUPERSEDE, way, server=server, blob=blob, floor=self.floors.word(place))
+            told = Supersede(identity=identity, epoch=epoch, floor=self.floors.of(place))
+            if not self._only_reads and not await self._superseded(line, meta, place, told):
+                return False
             if leave or self._only_reads:
                 raise Superseded(f"{line.address} was superseded: another server replaced it.")
         return is_open
+
+    async def _superseded(self, line: Line, meta: str, place: int, told: Supersede) -> bool:
+        """Tell a partition that a later epoch was opened elsewhere; False: it was emptied since it was asked."""
+        blob, way = pack_word(_encoder.encode(told)), route(SUPERSEDE.source, [meta])
+        server = self.named(line.server.run_id)
+        try:
+            await send(line, SUPERSEDE, way, server=server, blob=blob, floor=self.floors.word(place))
+        except ResponseError as error:
+            if code_of(error) != NOT_INITIALISED:
+                raise
+            return False
+        return True
 
     def _place(self, key: str) -> int | None:
         tag = key[: key.find("}") + 1]

@@ -29,6 +29,8 @@ MOVED = frozenset({"MOVED", "ASK", "TRYAGAIN"})
 NOT_THE_ONE = frozenset({"UNBLOCKED", "LOADING", "MASTERDOWN", "READONLY", "CLUSTERDOWN", "SUPERSEDED"})
 NOT_NOW = frozenset({"OOM", "MISCONF", "NOREPLICAS", "BUSY"})
 NO_ACCESS = frozenset({"NOAUTH", "WRONGPASS", "NOPERM", "DENIED"})  # the last: without a password only from its host
+NOT_INITIALISED = "NOTINITIALISED"
+"""By a script, where there is no log, or none any more."""
 
 FOLLOWED_S = 2.0  # s that a call follows a key that moves
 LASTING_S = 1.0

@@ -18,7 +18,7 @@ from waterclock.log.connection.errors import (
     LogUnfit,
     NotPrimary,
 )
-from waterclock.log.connection.transient import FOLLOWED_S, MOVED, code_of
+from waterclock.log.connection.transient import FOLLOWED_S, MOVED, NOT_INITIALISED, code_of
 from waterclock.log.topology.node import Node
 from waterclock.log.topology.primaries import Nodes
 
@@ -119,6 +119,6 @@ class Routing:
             if self._nodes.halted.met(asyncio.get_running_loop().time()):
                 self._nodes.look_soon()  # it may be halted because another has taken its place
             return Halted("The partition is not open on this Redis server.")
-        if said.startswith("NOTINITIALISED"):
+        if said.startswith(NOT_INITIALISED):
             return self._emptied()
         return error
