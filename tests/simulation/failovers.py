@@ -45,16 +45,18 @@ from waterclock.store import dropped
 from waterclock.wire.keys import Keys
 from waterclock_api.consistency import reachability, repair
 from waterclock_api.consistency.compare import Strangers
-from waterclock_api.consistency.epoch_reservations import Reservations
+from waterclock_api.consistency.epoch_reservations import RENEWED, Reservations
 from waterclock_api.consistency.open_partition import ArchiveAhead, ensure_open
 from waterclock_api.consistency.sole_server import NotOpened
 
 BEGAN_MS = 1_778_000_000_000
-PEACE_S = 25.0
+PEACE_S = RENEWED + 15.0
+"""A repair that has come to nothing is begun anew only after a while."""
 GLIMPSE_S = 0.2, 4.0
 """For how long all are led to an old server: less than lies between two looks."""
 ASTRAY_S = 7.0, 15.0
 """For how long the projector is, while others say what they reach; or is not there, nor the API."""
+EMPTIED = "empty after a fork"
 IDENTITY = "the installation"
 _META, _META_OF_NAMES = Keys().meta(0), Keys().meta(NAMES)
 Kept = tuple[dict[bytes, Value], State]
@@ -420,11 +422,11 @@ class Failovers:
         """Nobody writes on a server that, as he knows, another has taken the place of."""
         epoch = int(place.meta(_META)[b"epoch"])
         self._expect(epoch >= floor, f"who has seen epoch {floor} has written in epoch {epoch}")
-        if not self.calm and place.has_dropped() and self.chance.random() < 0.5:
+        if not self.calm and EMPTIED not in self.deeds and place.has_dropped() and self.chance.random() < 0.5:
             self.loop.call_soon(self._empty, place)  # before that is archived
 
     def _empty(self, place: Place) -> None:
-        self.deeds.append("empty after a fork")
+        self.deeds.append(EMPTIED)
         self._at_risk()
         place.restart({})
 
