@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Route, expect
 
 from tests.e2e.console.conftest import Open
 from tests.support.installation import Installation
@@ -102,6 +104,38 @@ async def test_an_instant_is_explained_by_a_click_and_by_keys(
     assert "at=" in page.url
     await page.go_back()
     await expect(explanation).to_contain_text(re.compile("fired|undecided"), timeout=SLOW)
+
+
+@asynccontextmanager
+async def held(page: Page, pattern: str) -> AsyncGenerator[None]:
+    """What is asked for by such an address is not answered until this ends."""
+    free = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await free.wait()
+        await route.continue_()
+
+    await page.route(pattern, hold)
+    try:
+        yield
+    finally:
+        free.set()
+
+
+@pytest.mark.soak
+async def test_what_is_known_already_is_not_waited_for(
+    installation: Installation, job: dict[str, Any], open_page: Open
+) -> None:
+    page = await opened(installation, open_page, "jobs?q=tides")
+    link = page.get_by_role("link", name="tides", exact=True)
+    await expect(link).to_be_visible()
+    async with held(page, "**/detail"), page.expect_request("**/schedules/preview"):
+        await link.click()  # the list has told the schedule
+    await expect(page.get_by_text("Fires every second")).to_be_visible()
+    async with held(page, "**/schedules/preview"):
+        await page.goto(f"{installation.record.api}/console/jobs/{job['id']}?span=day")
+        await filled(page)  # how much of it is shown does not depend on how often it fires
+    await expect(page.get_by_text("Fires every second")).to_be_visible()
 
 
 @pytest.mark.soak
