@@ -209,6 +209,7 @@ MEANING: Mapping[str, Mapping[str, str]] = {
         "notifier muted": "The database tells for another place: nothing is sent here. See `waterclock notices resume`",
         "notices sent from here again": "Messages are sent from here again",
         "notices file read": "A changed file of rules is in force",
+        "retention of notices failed": "No old notice could be deleted in this hour",
         "notices file not usable": "A changed file of rules is wrong. The last right one stays in force",
     },
     "publisher": {

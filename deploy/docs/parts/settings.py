@@ -74,7 +74,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         *("backup_database_url", "backup_references", "pg_bin", "http_allow", "http_references"),
     ),
     "Projector and retention": ("keep_events", "keep_runs", "stream_bytes", "trim_after"),
-    "Notifier": ("notices", "notices_services", "public_url"),
+    "Notifier": ("notices", "keep_notices", "notices_services", "public_url"),
     "Publisher": ("publish_url", "publish_stream", "publish_length", "publish_types", "publish_groups"),
     "Migration": ("partitions", "queue_weights"),
     "Health checks, traces and log lines": (

@@ -27,10 +27,12 @@ from waterclock.model.events import (
 )
 from waterclock.model.ids import JobId, MuteId, RunId
 from waterclock.model.outcomes import Error
+from waterclock.model.positions import Position
 from waterclock.model.timestamps import stamp
 from waterclock.store import archive, retention
 from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
+from waterclock.store.notices import facts
 from waterclock.store.readmodels.rebuild import compare
 from waterclock.store.readmodels.shadow_tables import READ_MODELS
 from waterclock.store.retention import ENDED, EVENTS, Keep, horizons
@@ -193,6 +195,71 @@ async def test_what_began_to_be_forgotten_is_finished_by_the_next(connection: Co
     assert await rebuilt(connection, swap=False) == dict.fromkeys(READ_MODELS, True)
 
     assert await left(connection, "runs") == ["j-live"]
+
+
+MONTH = f"events_{NOW:%Y_%m}"
+KEEP = Keep(events=timedelta(days=30))
+
+
+async def judged(connection: Connection, through: Position) -> None:
+    """As far as a notifier has come."""
+    if not await facts.begin(connection, through):
+        place = await facts.judged(connection, 0)
+        assert place is not None
+        await facts.advance(connection, place, through)
+
+
+async def test_a_month_that_is_not_judged_yet_stays_until_it_is(connection: Connection) -> None:
+    await put(connection)
+    last = await archive.position(connection, 0)
+    assert last is not None
+    await judged(connection, last._replace(seq=last.seq - 1))
+    await retention.forget(connection, KEEP, LATER)
+    assert await months(connection) == [MONTH]
+    assert len(await rows(connection, "SELECT FROM events")) == len(history())
+
+    assert await rebuilt(connection, swap=False) == dict.fromkeys(READ_MODELS, True)
+    assert await months(connection) == [MONTH], "nor does a rebuild drop it"
+
+    await judged(connection, last)
+    assert await rebuilt(connection, swap=False) == dict.fromkeys(READ_MODELS, True)
+    assert await months(connection) == ["events_default"]
+
+
+async def test_an_earlier_month_than_what_is_not_judged_goes(connection: Connection) -> None:
+    await put(connection)
+    last = await archive.position(connection, 0)
+    assert last is not None
+    await connection.execute("SELECT make_archive_month(to_timestamp(%s))", [BEGAN / 1000 - 40 * 86_400])
+    await connection.execute("UPDATE events SET at = at - interval '40 days' WHERE seq < %s", [last.seq])
+    await judged(connection, last._replace(seq=last.seq - 1))
+    await retention.forget(connection, KEEP, LATER)
+    assert await months(connection) == [MONTH, "events_default"]
+
+
+async def test_what_is_not_judged_stays_in_the_default_table_too(connection: Connection) -> None:
+    await project(connection, None, entries_of(history()))
+    await connection.execute("UPDATE events SET at = at + interval '400 days'")
+    assert await months(connection) == ["events_default"]
+    through = Position(0, 1, len(history()) - 3)
+    await judged(connection, through)
+    keep = Keep(events=timedelta(days=30), runs=dict.fromkeys(ENDED, timedelta(days=2)))
+    await retention.forget(connection, keep, LATER + 400 * DAY)
+    assert await rows(connection, "SELECT type FROM events WHERE seq > %s ORDER BY seq", through.seq) == [
+        ("run.failed",),
+        ("run.succeeded",),
+        ("fire.skipped",),
+    ]
+    assert ("step.log", "j-good") not in await rows(connection, "SELECT type, run_id FROM events")
+
+
+async def test_a_notifier_that_is_seven_days_behind_holds_nothing_up(connection: Connection) -> None:
+    await put(connection)
+    await connection.execute("SELECT make_archive_month(to_timestamp(%s))", [BEGAN / 1000 - 400 * 86_400])
+    await connection.execute("UPDATE events SET at = at - interval '400 days'")
+    await judged(connection, Position(0, 1, 1))
+    await retention.forget(connection, KEEP, LATER)
+    assert await months(connection) == ["events_default"]
 
 
 async def test_a_new_store_says_that_ended_runs_are_kept_for_90_days(connection: Connection) -> None:

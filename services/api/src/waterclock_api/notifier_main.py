@@ -24,10 +24,12 @@ from waterclock.kit.telemetry.catalog import exposed
 from waterclock.kit.telemetry.otlp_metrics import pushing
 from waterclock.log.client import Log
 from waterclock.log.connection.errors import LogUnavailable, LogUnfit
+from waterclock.store.ages import age_of
 from waterclock.store.connection.pool import unopened_pool
 from waterclock.store.connection.startup import open_or_stopped
 from waterclock_api.followers.origin import origin_of
 from waterclock_api.notifier.delivery.sender import Sender
+from waterclock_api.notifier.housekeeping import keep_house
 from waterclock_api.notifier.rules_source import BadNotices, RulesSource
 from waterclock_api.notifier.sending import sender_of
 from waterclock_api.notifier.service import Notifier
@@ -66,9 +68,11 @@ async def _notify(stop: asyncio.Event) -> None:
                 ) as pool,
             ):
                 if pool is not None:
-                    async with _breaker_api() as api:
+                    async with _breaker_api() as api, asyncio.TaskGroup() as tasks:
+                        beside = tasks.create_task(keep_house(pool, age_of(own.keep_notices)), name="keep house")
                         notifier = Notifier(log, pool, source, sender.send, clock, here=here, api=api, beat=sender.beat)
                         await _work(notifier, readiness, stop)
+                        beside.cancel()
         finally:
             await log.close()
 

@@ -13,6 +13,7 @@ import msgspec
 from waterclock.kit.settings import Count, Host, RedisSettings, Seconds, SettingsError, helps, read, reading
 from waterclock.log.client import LogSettings, Queue
 from waterclock.model.cron.zones import zone
+from waterclock.store.ages import age_text
 from waterclock_api.limits.memory_budget import HELD_BYTES
 
 Rate = Annotated[float, msgspec.Meta(ge=0, le=1_000_000)]
@@ -235,6 +236,16 @@ class NotifierSettings(ChannelSettings, frozen=True, kw_only=True):
             "force.",
         ),
     ]
+    keep_notices: Annotated[
+        str,
+        reading(age_text),
+        helps(
+            "How long notices are kept.",
+            example="1000d",
+            more="At least two days, or `forever`. A notice that waits to be delivered is kept, and so is that of what "
+            "lasts.",
+        ),
+    ] = "90d"
 
 
 class PublisherSettings(msgspec.Struct, frozen=True, kw_only=True):

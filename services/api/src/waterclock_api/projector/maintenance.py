@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -16,6 +15,7 @@ from waterclock.log.clock import server_time
 from waterclock.log.connection.errors import LogError
 from waterclock.model.outcomes import RunStatus
 from waterclock.store import retention
+from waterclock.store.ages import age_of
 from waterclock.store.archive import make_months
 from waterclock.store.connection.pool import Connection, Pool
 from waterclock.store.connection.transient import PASSES
@@ -25,9 +25,6 @@ from waterclock_api.projector.handover import connect_keeping
 
 EVERY = 3600.0  # s
 AGAIN = 60.0  # s, after a failure
-SHORTEST = timedelta(days=2)  # what a repair and a repeated call need is a day old at most
-FOREVER = "forever"
-_UNITS = {"d": "days", "h": "hours"}
 
 _log = logging.getLogger(__name__)
 
@@ -100,12 +97,7 @@ def _runs(runs: Sequence[str]) -> dict[RunStatus, timedelta]:
 
 
 def _age(setting: str, text: str) -> timedelta | None:
-    if text == FOREVER:
-        return None
-    match = re.fullmatch(r"(\d{1,5})([dh])", text)
-    if match is None:
-        raise SettingsError(f"{setting}: {text!r} is not an age such as 90d, 72h or {FOREVER}")
-    age = timedelta(**{_UNITS[match[2]]: int(match[1])})
-    if age < SHORTEST:
-        raise SettingsError(f"{setting}: {text} is less than {SHORTEST.days} days")
-    return age
+    try:
+        return age_of(text)
+    except ValueError as error:
+        raise SettingsError(f"{setting}: {error}") from None
