@@ -94,6 +94,8 @@ async def _rewind(data: Path, source: Server[Postgres], link: Relay) -> None:
     """Its changes since the two parted are undone, and it goes on as a standby, through the link."""
     link.lead_to(source.port, cut=True)
     link.release()
+    with (data / "postgresql.auto.conf").open("a") as file:
+        file.write("wal_keep_size = '1GB'\n")  # else what it reads goes when it has the target recover
     password = source.program.password
     at = f"host={LOOPBACK} port={link.port} user={USER} password={password}"
     words = [

@@ -13,7 +13,7 @@ BEHIND = 3.0  # s that the standby lacks
 TURN = 8.0  # s
 TRIMMED = 120.0  # s
 BEYOND = 200  # entries
-TOLD = "loss reported"
+TOLD = "loss reported partition={}"
 STEP = 16  # epochs that a restore goes beyond what it knows
 TRIMMING = {"STREAM_BYTES": "65536", "TRIM_AFTER": "1"}
 
@@ -127,7 +127,8 @@ async def of_one_moment_and_restored(field: Field[Both]) -> None:
     if said.count(f"epoch={1 + STEP} ") < field.stage.partitions:
         field.faults.append(f"the log does not go on in epoch {1 + STEP}: {said[-1500:]}")
     await field.writable("the log is restored")
-    await field.fleet.says(TOLD)  # half a minute after the projector, which has to be alone for as long, is back
+    for partition in range(field.stage.partitions):
+        await field.fleet.says(TOLD.format(partition))  # within a minute: a projector has to be alone for half of it
 
 
 async def _fall_behind_an_epoch(field: Field[Both]) -> None:

@@ -152,8 +152,7 @@ async def pair(
 async def both(folder: Path) -> AsyncGenerator[Both]:
     async with AsyncExitStack() as held:
         made = await held.enter_async_context(replicated(folder))
-        settings = QUICK_POSTGRES | {"wal_keep_size": "1GB"}  # what `pg_rewind` reads
-        standby = await held.enter_async_context(with_standby(folder, settings=settings))
+        standby = await held.enter_async_context(with_standby(folder, settings=QUICK_POSTGRES))
         address, projectors = [await held.enter_async_context(Relay(made.members[0].port)) for _ in range(2)]
         store = await held.enter_async_context(Relay(standby.primary.port))
         yield Both(made, address, projectors, standby, store)
