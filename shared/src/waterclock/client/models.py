@@ -358,6 +358,7 @@ class NoticeDelivery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     tries: int
     next_try_at: str | None
     error: str | None
+    mute: str | None = None
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

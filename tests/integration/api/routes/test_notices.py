@@ -14,7 +14,7 @@ from waterclock.kit.clock import SystemClock
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.notices.notice import Notice
 from waterclock.model.timestamps import stamp
-from waterclock.store.notices import deliveries, outbox
+from waterclock.store.notices import deliveries, mutes, outbox
 
 NOTICES = "/v1/monitor/notices"
 AT = SystemClock().now_ms()  # what is older than an hour is told in digests alone
@@ -98,6 +98,18 @@ async def test_a_notice_tells_what_happened_and_how_it_was_delivered(rig: MakeRi
         assert (delivered["at"] is None, delivered["nextTryAt"]) == (False, None)
         assert (waits["state"], waits["tries"], waits["error"], waits["at"]) == ("waiting", 1, "answered 500", None)
         assert waits["nextTryAt"] is not None
+        assert (delivered["mute"], waits["mute"]) == (None, None)
+
+
+async def test_what_was_kept_back_names_the_mute(rig: MakeRig) -> None:
+    async with rig() as api:
+        await told(api, FAILED)
+        muted = await api.http.post(f"{NOTICES}/mutes", json={"all": True, "for": 60, "reason": "a move"})
+        async with api.parts.reading() as connection:
+            assert await mutes.settle_waiting(connection) == 2
+        (one,) = (await asked(api))["items"]
+        states = {(each["state"], each["mute"], each["error"], each["tries"]) for each in one["deliveries"]}
+        assert states == {("muted", muted.json()["id"], None, 0)}
 
 
 async def test_rules_that_say_the_same_show_the_message_that_they_share(rig: MakeRig) -> None:

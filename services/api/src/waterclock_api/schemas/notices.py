@@ -15,7 +15,7 @@ from waterclock_api.schemas.promises import PromiseStanding, State
 from waterclock_api.schemas.requests import Cursor, Limit, Moment
 from waterclock_api.schemas.responses import NextCursor
 
-DeliveryState = Literal["waiting", "delivered", "digested", "dropped", "givenUp"]
+DeliveryState = Literal["waiting", "delivered", "digested", "dropped", "givenUp", "muted"]
 
 
 class NoticesQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -39,13 +39,15 @@ class NoticeDelivery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         DeliveryState,
         said(
             "`waiting`, also between two tries; `delivered`; `digested`: told in a digest with others; `dropped`: it "
-            "took back what was never delivered; `givenUp`: after three days, or because the channel refused it."
+            "took back what was never delivered; `givenUp`: after three days, or because the channel refused it; "
+            "`muted`: a mute has kept it back."
         ),
     ]
     at: Annotated[Stamp | None, said("When that came to be; null while it waits.")]
     tries: Annotated[int, said("How often it was sent.")]
     next_try_at: Annotated[Stamp | None, said("When it is sent next, at the earliest; null unless it waits.")]
     error: Annotated[str | None, said("Why the last try failed, as the channel said.")]
+    mute: Annotated[str | None, said("Id of the mute that has kept it back.")]
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -17,7 +17,7 @@ from waterclock.client.http import Client
 from waterclock.client.models import Notice, NoticeDelivery, Page, Said
 from waterclock.model.notices.kinds import Kind
 
-_STATES = {"digested": "in a digest", "dropped": "dropped", "givenUp": "given up"}
+_STATES = {"digested": "in a digest", "dropped": "dropped", "givenUp": "given up", "muted": "muted"}
 _kind_option = click.option(
     "--kind", "kinds", type=click.Choice(get_args(Kind)), multiple=True, help="Kind of notice; repeatable."
 )

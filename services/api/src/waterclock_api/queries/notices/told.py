@@ -106,7 +106,7 @@ def _key(message: Message) -> tuple[str, str]:
 
 
 def _delivery(
-    channel: str, state: DeliveryState, failures: int, due_at: int, settled_at: int | None, error: str | None
+    channel: str, state: DeliveryState, failures: int, due_at: int, settled_at: int | None, said: str | None
 ) -> NoticeDelivery:
     return NoticeDelivery(
         channel=channel,
@@ -114,7 +114,8 @@ def _delivery(
         at=_stamp(settled_at),
         tries=failures + (state in _TRIED),
         next_try_at=stamp(due_at) if state == "waiting" else None,
-        error=error,
+        error=None if state == "muted" else said,
+        mute=said if state == "muted" else None,
     )
 
 
