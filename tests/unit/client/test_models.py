@@ -14,7 +14,7 @@ from tests.support.rollout import PREVIOUS
 from waterclock.client import models
 from waterclock.model.definition import Definition
 from waterclock_api.routes.schedules import ledger, simulate, strips
-from waterclock_api.schemas import notices, overview, promises, responses
+from waterclock_api.schemas import mutes, notices, overview, promises, responses
 
 PAIRS: list[tuple[Any, Any]] = [
     (getattr(models, name), getattr(responses, name))
@@ -61,6 +61,7 @@ PAIRS: list[tuple[Any, Any]] = [
     (models.JobsIndex, overview.JobsIndex),
     (models.Notice, notices.Notice),
     (models.NoticeDelivery, notices.NoticeDelivery),
+    (models.Mute, mutes.Mute),
     (models.RehearsedNotices, notices.RehearsedNotices),
     (models.RehearsedNotice, notices.RehearsedNotice),
     (models.NoticeCount, notices.NoticeCount),

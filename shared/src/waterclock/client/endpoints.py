@@ -462,6 +462,36 @@ def list_promises(
     return Call(path=("promises",), kind=Page[models.JobPromise], query=query)
 
 
+def mute_notices(
+    *,
+    reason: str,
+    job: str | None = None,
+    group: str | None = None,
+    label: str | None = None,
+    everything: bool = False,
+    for_: float | str | None = None,
+    until: str | None = None,
+    key: str | None = None,
+) -> Call[models.Mute]:
+    """Send nothing about a job, a group, a label (`name=value`) or everything; for so long (seconds) or until then."""
+    body = {"jobId": None if job is None else Named(job), "group": group, "label": label, "all": everything or None}
+    body |= {"for": for_, "until": until, "reason": reason}
+    return Call(method="POST", path=("notices", "mutes"), kind=models.Mute, body=body, keyed=True, key=key)
+
+
+def unmute_notices(mute_id: str, *, reason: str | None = None) -> Call[None]:
+    return Call(method="DELETE", path=("notices", "mutes", mute_id), kind=type(None), query={"reason": reason})
+
+
+def list_mutes(
+    *, over: bool = False, job: str | None = None, limit: int | None = None, cursor: str | None = None
+) -> Call[Page[models.Mute]]:
+    """Mutes that are in force, newest first; `over`: also those that are not any more; `job`: that concern it."""
+    query = {"all": "true" if over else None, "jobId": None if job is None else Named(job)}
+    query |= {"limit": limit, "cursor": cursor}
+    return Call(path=("notices", "mutes"), kind=Page[models.Mute], query=query)
+
+
 def list_queues(*, executor: str | Iterable[str] | None = None) -> Call[Page[models.Queue]]:
     """What queues hold; `executor`: of runs of these executors alone, each by its key or an alias."""
     return Call(path=("queues",), query={"executor": several(executor)}, kind=Page[models.Queue])

@@ -361,6 +361,27 @@ class NoticeDelivery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     mute: str | None = None
 
 
+class Mute(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Notices that are not sent for a while: of a job, of a group, of a label, or all."""
+
+    id: str
+    job_id: str | None
+    job_group: str | None
+    job_name: str | None
+    group: str | None
+    label: str | None
+    all: bool
+    position: str
+    muted_at: str
+    until: str
+    ends_at: str
+    in_force: bool
+    actor: str | None
+    reason: str
+    unmuted_by: str | None
+    unmuted_reason: str | None
+
+
 class Said(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What a rule is told."""
 

@@ -55,6 +55,8 @@ VERBS = (
     ("dropped", "requeue"),
     ("notices", "list"),
     ("notices", "rehearse", "RULES", "--from", "FROM"),
+    ("notices", "mute", "JOB", "--for", "1h", "--reason", "why"),
+    ("notices", "mutes", "--job", "JOB"),
 )
 
 

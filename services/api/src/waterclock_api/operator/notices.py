@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from waterclock.cli.connection.options import refuse_unused
+from waterclock.cli.notices.mutes import mute, mutes, unmute
 from waterclock.cli.notices.rehearse import rehearse
 from waterclock.cli.notices.told import list_
 from waterclock.cli.output import complain, tell
@@ -38,8 +39,8 @@ def notices() -> None:
     """See and mute what is told; rehearse and check rules, test channels, say from where messages are sent."""
 
 
-notices.add_command(list_)
-notices.add_command(rehearse)
+for verb in (list_, rehearse, mute, unmute, mutes):
+    notices.add_command(verb)
 
 
 @notices.command(short_help="Check a file of rules.")

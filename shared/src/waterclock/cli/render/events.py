@@ -54,6 +54,10 @@ def words(kind: str, data: Mapping[str, Any]) -> Iterator[str]:
             yield f"skipped {data.get('count')} until {shown(data.get('last'))}: {data.get('reason')}"
         case "fire.coalesced":
             yield f"merged {data.get('count')} until {shown(data.get('last'))} into {data.get('into')}"
+        case "notices.muted":
+            yield f"{_muted(data)} muted until {shown(data.get('until'))}: {data.get('reason')}"
+        case "notices.unmuted":
+            yield f"mute {data.get('muteId')} ended" + because(None, data.get("reason"))
         case "log.truncated":
             yield f"events after {data.get('endedAt') or 'the start'} are lost, through {data.get('knownThrough')}"
         case "gap":
@@ -66,6 +70,14 @@ def words(kind: str, data: Mapping[str, Any]) -> Iterator[str]:
             yield _ENDS[kind] + because(data.get("error"), data.get("reason"))
         case _:
             yield kind + because(None, data.get("reason"))
+
+
+def _muted(data: Mapping[str, Any]) -> str:
+    """Whose notices; of a job that is named beside it none."""
+    if data.get("all"):
+        return "all notices"
+    group, label = data.get("group"), data.get("label")
+    return f"notices of group {group}" if group else f"notices of label {label}" if label else "notices"
 
 
 def because(error: Mapping[str, Any] | None, reason: str | None) -> str:
