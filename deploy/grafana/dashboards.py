@@ -140,6 +140,17 @@ BOARDS: dict[str, tuple[str, list[tuple[str, str, list[Query], str | None]]]] = 
           (rate(f"{W}sessions_lost_total")[0], "sessions")], None),
         ("Late writes refused", "ops", [rate(f"{W}late_writes_refused_total")], None),
     ]),
+    "notifier": ("Notifier", [
+        ("Not judged for", "s", [greatest(f"{W}judged_lag_seconds", "partition")], None),
+        ("Notices told", "ops", [rate(f"{W}notices_total", "kind")], None),
+        ("Messages delivered", "ops",
+         [rate(f"{W}notice_deliveries_total", "channel", where='{outcome="delivered"}')], None),
+        ("Messages that a channel did not take", "ops",
+         [rate(f"{W}notice_deliveries_total", "channel", where='{outcome!="delivered"}')], None),
+        ("Oldest message that waits", "s", [greatest(f"{W}notice_outbox_oldest_seconds", "channel")], None),
+        ("Channels that deliver nothing", "s", [greatest(f"{W}notice_channel_failing_seconds", "channel")], None),
+        ("Heartbeats", "ops", [rate(f"{W}heartbeats_total", "outcome")], None),
+    ]),
     "projector": ("Projector", [
         LAG,
         ("Events not projected", "short",

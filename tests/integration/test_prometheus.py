@@ -107,7 +107,7 @@ async def test_prometheus_answers_every_query_and_evaluates_every_rule(
         spans = stack.enter_context(collected())
         await api.caught_up()
         targets = [(await stack.enter_async_context(served_api(api))).removeprefix("http://")]
-        for service in ("projector", "scheduler", "worker"):
+        for service in ("projector", "scheduler", "worker", "notifier"):
             listening = served(LOOPBACK, 0, lambda: Report(ready=True, said={}), exposed(service))
             targets.append(f"{LOOPBACK}:{await stack.enter_async_context(listening)}")
         job = await api.create(jobName="watched", cronExpression="* * * * * *")
@@ -132,7 +132,8 @@ async def test_prometheus_answers_every_query_and_evaluates_every_rule(
 
 UNSET = {
     "waterclock_partitions_led", "waterclock_partitions_followed", "waterclock_worker_", "waterclock_job_",
-    "waterclock_unmonitored_jobs", "waterclock_unfit_jobs",
+    "waterclock_unmonitored_jobs", "waterclock_unfit_jobs", "waterclock_notice", "waterclock_heartbeats",
+    "waterclock_judged_lag",
 }  # fmt: skip
 """Set by the looks of `main`, which do not run here."""
 

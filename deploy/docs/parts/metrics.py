@@ -5,8 +5,8 @@ from __future__ import annotations
 from waterclock.kit.telemetry.catalog import ALL, UNMONITORED
 from waterclock.kit.telemetry.metrics import AnyMetric
 
-EVERY = frozenset({"api", "projector", "scheduler", "worker"})
-GROUPS = ("Every service", "API", "Scheduler", "Worker", "Projector", "Jobs with the label `monitor`")
+EVERY = frozenset({"api", "projector", "scheduler", "worker", "notifier"})
+GROUPS = ("Every service", "API", "Scheduler", "Worker", "Projector", "Notifier", "Jobs with the label `monitor`")
 
 
 def text() -> str:
@@ -21,10 +21,10 @@ def text() -> str:
 
 def _group(metric: AnyMetric) -> str:
     if "job" in metric.labels or metric is UNMONITORED:
-        return GROUPS[5]
+        return GROUPS[6]
     if metric.by == EVERY:
         return GROUPS[0]
-    for service, group in (("api", 1), ("worker", 3), ("scheduler", 2)):
+    for service, group in (("api", 1), ("worker", 3), ("scheduler", 2), ("notifier", 5)):
         if service in metric.by:
             return GROUPS[group]
     return GROUPS[4]
@@ -39,4 +39,4 @@ def _row(metric: AnyMetric, group: str) -> str:
 
 
 def _is_of(group: str, service: str) -> bool:
-    return group == GROUPS[0] or service == group.lower() or (group == GROUPS[5] and service == "projector")
+    return group == GROUPS[0] or service == group.lower() or (group == GROUPS[6] and service == "projector")

@@ -21,15 +21,17 @@ from waterclock.kit.setting_options import setting_options
 from waterclock.kit.settings import RedisSettings, TelemetrySettings, read
 from waterclock.kit.telemetry import traces
 from waterclock.kit.telemetry.catalog import exposed
+from waterclock.kit.telemetry.metrics import Exposition
 from waterclock.kit.telemetry.otlp_metrics import pushing
 from waterclock.log.client import Log
 from waterclock.log.connection.errors import LogUnavailable, LogUnfit
 from waterclock.store.ages import age_of
-from waterclock.store.connection.pool import unopened_pool
+from waterclock.store.connection.pool import Pool, unopened_pool
 from waterclock.store.connection.startup import open_or_stopped
 from waterclock_api.followers.origin import origin_of
 from waterclock_api.notifier.delivery.sender import Sender
 from waterclock_api.notifier.housekeeping import keep_house
+from waterclock_api.notifier.metrics import Measured
 from waterclock_api.notifier.rules_source import BadNotices, RulesSource
 from waterclock_api.notifier.sending import sender_of
 from waterclock_api.notifier.service import Notifier
@@ -71,6 +73,7 @@ async def _notify(stop: asyncio.Event) -> None:
                     async with _breaker_api() as api, asyncio.TaskGroup() as tasks:
                         beside = tasks.create_task(keep_house(pool, age_of(own.keep_notices)), name="keep house")
                         notifier = Notifier(log, pool, source, sender.send, clock, here=here, api=api, beat=sender.beat)
+                        _measured(notifier, log, pool, exposition)
                         await _work(notifier, readiness, stop)
                         beside.cancel()
         finally:
@@ -87,6 +90,11 @@ async def _work(notifier: Notifier, readiness: _Readiness, stop: asyncio.Event) 
         _log.info("ready", extra={"rules": len(rules.file.rules), "channels": len(rules.channels)})
 
     await notifier.run(stop, reread, ready)
+
+
+def _measured(notifier: Notifier, log: Log, pool: Pool, exposition: Exposition) -> None:
+    watcher, source = notifier.watcher, notifier.source
+    Measured(log, pool, look=lambda: watcher.look, channels=source.channels).told_by(exposition)
 
 
 @asynccontextmanager
@@ -117,15 +125,16 @@ class _Readiness:
         self.lacking = reason
 
     def report(self) -> Report:
-        lacking, judged, muted = self.lacking, dict[str, str | None](), None
+        lacking, judged, muted, channels = self.lacking, dict[str, str | None](), None, None
         if self.work is not None:
             lacking = lacking or self.work.lacking
             judged = {str(partition): str(at) if at else None for partition, at in self.work.places.items()}
-            muted = self.work.is_muted
+            muted, channels = self.work.is_muted, self.work.dead_channels
         said: dict[str, object] = {
             "lacking": lacking,
             "judged": judged,
             "muted": muted,
+            "channels": "not known" if channels is None else channels or "ok",
             "notices": self._source.wrong or "ok",
         }
         return Report(ready=lacking is None, said=said)

@@ -7,10 +7,12 @@ import re
 from tests.support.repository import ROOT
 from waterclock.cli.yaml_values import read_yaml
 from waterclock.model.notices.rule_file import read_rules
+from waterclock_api.notifier.delivery import heartbeat
 from waterclock_api.notifier.delivery.channels import read_channels, unresolved
 
 SECRETS = {
     "ONCALL_URL": "slack://AAAAAAAAA/BBBBBBBBB/cccccccccccccccccccccccc",
+    "HEARTBEAT_URL": "https://switch.example/ping/0123",
     "OPS_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 }
 
@@ -20,5 +22,7 @@ def test_the_file_of_the_page_is_right() -> None:
     file = read_rules(read_yaml(shown))
     channels = read_channels(file.channels)
     assert unresolved(channels.values(), SECRETS) == ()
-    assert [rule.name for rule in file.rules] == ["nightly"]
+    assert [rule.name for rule in file.rules] == ["nightly", "installation"]
+    assert file.heartbeat is not None
+    assert heartbeat.unresolved(file.heartbeat, SECRETS) == ()
     assert set(channels) == {"oncall", "ops"}

@@ -17,6 +17,7 @@ from contextlib import suppress
 import msgspec
 
 from waterclock.kit.randomness import fraction, token
+from waterclock.kit.telemetry import catalog
 from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.store.connection.pool import Connection, Pool
 from waterclock.store.connection.transient import PASSES
@@ -144,6 +145,7 @@ class Dispatcher:
             case Delivered():
                 await deliveries.settle(connection, one, claim, "delivered")
                 await deliveries.note_channel(connection, one.channel, None)
+                catalog.DELIVERIES.add(1, one.channel, "delivered")
             case Dead(said=said):
                 await self._give_up(connection, one, claim, said)
             case Again(said=said, after=after):
@@ -153,6 +155,7 @@ class Dispatcher:
                     return
                 await deliveries.postpone(connection, one, claim, after=wait, said=said)
                 await deliveries.note_channel(connection, one.channel, said)
+                catalog.DELIVERIES.add(1, one.channel, "failed")
                 _log.warning(
                     "message not delivered",
                     extra={"channel": one.channel, "message_id": one.message, "reason": said, "again_in": round(wait)},
@@ -161,6 +164,7 @@ class Dispatcher:
     async def _give_up(self, connection: Connection, one: Claimed, claim: str, said: str) -> None:
         await deliveries.settle(connection, one, claim, "givenUp", said)
         await deliveries.note_channel(connection, one.channel, said, gave_up=True)
+        catalog.DELIVERIES.add(1, one.channel, "givenUp")
         _log.error("message given up", extra={"channel": one.channel, "message_id": one.message, "reason": said})
 
 

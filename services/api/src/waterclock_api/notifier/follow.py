@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 
 from waterclock.kit.clock import Clock
+from waterclock.kit.telemetry import catalog
 from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.log.client import Log
 from waterclock.log.connection.errors import LogError
@@ -153,6 +154,8 @@ class Follower:
         await facts.write(connection, judged.changes, partitions=self._log.partitions)
         await outbox.record(connection, judged.notices, judged.trips)
         await outbox.record_broken(connection, judged.broken)
+        for one in judged.notices:
+            catalog.NOTICES.add(1, one.kind)
         return judged
 
     async def _pass_hole(self, connection: Connection, at: Position, when: int) -> None:

@@ -86,6 +86,11 @@ class Notifier:
         return self._partitions.sharing
 
     @property
+    def dead_channels(self) -> Mapping[str, str] | None:
+        """Channels that deliver nothing, and what they said; None: not known."""
+        return None if self.watcher.look is None else self.watcher.look.dead
+
+    @property
     def lacking(self) -> str | None:
         """What it lacks to tell whatever happens from now on in the partitions that are its share."""
         return self._partitions.lacking

@@ -14,12 +14,12 @@ from waterclock.kit.telemetry.metrics import AnyMetric, Counter, Exposition, Gau
 PROCESS = Gauge(
     "process_info",
     "Always 1; its labels name the service and its version.",
-    by="api projector scheduler worker",
+    by="api projector scheduler worker notifier",
     labels=("service", "version"),
 )
 
 # traces
-_ALL = "api projector scheduler worker"
+_ALL = "api projector scheduler worker notifier"
 SPANS_SENT = Counter("spans_sent_total", "Spans that the collector accepted.", by=_ALL)
 SPANS_DROPPED = Counter(
     "spans_dropped_total",
@@ -255,6 +255,43 @@ OWN_LOOPS = Gauge(
     "worker_own_loops",
     "Executors that have their own event loop, because they ended or blocked the shared one.",
     by="worker",
+)
+
+# notifier
+NOTICES = Counter("notices_total", "Notices that this notifier has told, by kind.", by="notifier", labels=("kind",))
+DELIVERIES = Counter(
+    "notice_deliveries_total",
+    "Messages sent, by channel and outcome: `delivered`, `failed` (it is sent again), or `givenUp`.",
+    by="notifier",
+    labels=("channel", "outcome"),
+    most=300,
+)
+HEARTBEATS = Counter(
+    "heartbeats_total",
+    "Heartbeats, by outcome: delivered, failed, or withheld because not all was well.",
+    by="notifier",
+    labels=("outcome",),
+)
+JUDGED_LAG = Gauge(
+    "judged_lag_seconds",
+    "Age of the oldest event that is not judged yet; 0 if there is none. Each notifier tells it of all partitions.",
+    by="notifier",
+    unit="s",
+    labels=("partition",),
+)
+OUTBOX_AGE = Gauge(
+    "notice_outbox_oldest_seconds",
+    "How long the oldest message of the channel has waited; 0 if there is none.",
+    by="notifier",
+    unit="s",
+    labels=("channel",),
+)
+CHANNEL_FAILING = Gauge(
+    "notice_channel_failing_seconds",
+    "For how long the channel has delivered nothing that was sent to it; 0 if it delivers.",
+    by="notifier",
+    unit="s",
+    labels=("channel",),
 )
 
 ALL: tuple[AnyMetric, ...] = tuple(

@@ -109,6 +109,12 @@ async def dead_channels(connection: Connection, channels: Sequence[str], *, afte
     return dict(await cursor.fetchall())
 
 
+async def delays(connection: Connection, channels: Sequence[str]) -> list[tuple[str, float, float]]:
+    """Of each channel: for how long its oldest message has waited, and it has delivered nothing, s; 0: not at all."""
+    cursor = await connection.execute(statement("channel_delays"), {"channels": list(channels)})
+    return [(channel, waits, fails) for channel, waits, fails in await cursor.fetchall()]
+
+
 class FailingChannel(NamedTuple):
     """`seconds`: for so long it has delivered nothing; `said`: why, at the last try."""
 

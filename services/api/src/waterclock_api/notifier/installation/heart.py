@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from waterclock.kit.clock import Clock
 from waterclock.kit.randomness import token
+from waterclock.kit.telemetry import catalog
 from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.log.client import Log
 from waterclock.log.connection.errors import LogError
@@ -86,15 +87,18 @@ class Heart:
         wrong = await self._wrong()
         if wrong is not None:
             self._withheld.failed(wrong)
+            catalog.HEARTBEATS.add(1, "withheld")
             await self._settle(heartbeat.withheld, claim, said=wrong, after=self._pace.look)
             return
         self._withheld.over()
         outcome = await self._beat(wanted)
         if isinstance(outcome, Delivered):
             self._refused.over()
+            catalog.HEARTBEATS.add(1, "delivered")
             await self._store.use(lambda connection: heartbeat.sent(connection, claim))
             return
         self._refused.failed(outcome.said)
+        catalog.HEARTBEATS.add(1, "failed")
         after = min(2.0 ** min(failures, 5), AGAIN_MOST, wanted.every)
         await self._settle(heartbeat.failed, claim, said=outcome.said, after=after)
 

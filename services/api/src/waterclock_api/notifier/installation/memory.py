@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from waterclock.kit.randomness import fraction
+from waterclock.kit.telemetry import catalog
 from waterclock.model.notices.notice import Notice
 from waterclock.store.connection.pool import Connection
 from waterclock.store.notices import outbox
@@ -105,14 +106,17 @@ class Memory:
         match outcome:
             case Delivered():
                 one.state = "sent"
+                catalog.DELIVERIES.add(1, channel.name, "delivered")
                 self._sent[channel.name, notice.id] = None
                 if len(self._sent) > KEPT_MOST:
                     del self._sent[next(iter(self._sent))]
                 _log.info("message delivered from memory", extra=about)
             case Dead(said=said):
                 one.state = "dead"
+                catalog.DELIVERIES.add(1, channel.name, "givenUp")
                 _log.error("message given up", extra=about | {"reason": said})
             case Again(said=said):
                 one.state = "waiting"
+                catalog.DELIVERIES.add(1, channel.name, "failed")
                 _log.warning("message not delivered", extra=about | {"reason": said})
         return outcome

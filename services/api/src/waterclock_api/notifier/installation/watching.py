@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from waterclock.kit.clock import Clock
+from waterclock.kit.telemetry import catalog
 from waterclock.log.client import Log
 from waterclock.model.notices.findings import Findings, Patience
 from waterclock.model.notices.incidents import Judged, Standing, joined, judge_installation
@@ -55,6 +56,7 @@ class Watcher:
             self._is_ahead |= judged.standing != self._standing
             self._standing = judged.standing
             self._memory.tell(judged.notices, tasks)
+            _count(judged)
             return
         judged = self._judged(self._known(stored), findings)
         if judged.standing == stored and self._memory.is_empty:
@@ -74,9 +76,15 @@ class Watcher:
             await standing.keep(connection, judged.standing)
         self._memory.forget(recorded)
         self._standing, self._is_ahead = judged.standing, False
+        _count(judged)
 
     def _known(self, stored: Standing) -> Standing:
         return joined(stored, self._standing) if self._is_ahead else stored
 
     def _judged(self, known: Standing, findings: Findings) -> Judged:
         return judge_installation(self._source.book(), known, findings, self._clock.now_ms())
+
+
+def _count(judged: Judged) -> None:
+    for one in judged.notices:
+        catalog.NOTICES.add(1, one.kind)
