@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
+from waterclock.kit.telemetry import catalog
 from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.model.positions import Position
 from waterclock.store import publishing
@@ -108,9 +109,12 @@ class Follower:
         documents = [cloud_event(one, self._source) for one in found if self._wanted.fits(one)]
         if documents:
             await self._target.publish(documents)
+            catalog.PUBLISHED.add(len(documents))
         through = found[-1].entry.position if len(found) == AT_ONCE else end
         await publishing.advance(connection, place, through)
         self.place = through
+        if found:
+            catalog.PUBLISHED_AT.set(found[-1].entry.at / 1000, str(self.partition))
         return True
 
 

@@ -2,6 +2,8 @@
 
 Labels have few values, known beforehand: services, queues, executors, partitions, types of event; never a run, and a
 job only where an operator has said so by its label `monitor`.
+
+It is long: all metrics of all services, so that no two have a name.
 """
 
 from __future__ import annotations
@@ -14,12 +16,12 @@ from waterclock.kit.telemetry.metrics import AnyMetric, Counter, Exposition, Gau
 PROCESS = Gauge(
     "process_info",
     "Always 1; its labels name the service and its version.",
-    by="api projector scheduler worker notifier",
+    by="api projector scheduler worker notifier publisher",
     labels=("service", "version"),
 )
 
 # traces
-_ALL = "api projector scheduler worker notifier"
+_ALL = "api projector scheduler worker notifier publisher"
 SPANS_SENT = Counter("spans_sent_total", "Spans that the collector accepted.", by=_ALL)
 SPANS_DROPPED = Counter(
     "spans_dropped_total",
@@ -292,6 +294,16 @@ CHANNEL_FAILING = Gauge(
     by="notifier",
     unit="s",
     labels=("channel",),
+)
+
+# publisher
+PUBLISHED = Counter("published_events_total", "Events that this publisher has published.", by="publisher")
+PUBLISHED_AT = Gauge(
+    "published_event_timestamp_seconds",
+    "Time of the last event that was published or passed over, Unix seconds, by partition.",
+    by="publisher",
+    unit="s",
+    labels=("partition",),
 )
 
 ALL: tuple[AnyMetric, ...] = tuple(
