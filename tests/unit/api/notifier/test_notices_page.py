@@ -7,8 +7,7 @@ import re
 from tests.support.repository import ROOT
 from waterclock.cli.yaml_values import read_yaml
 from waterclock.model.notices.rule_file import read_rules
-from waterclock_api.notifier.delivery import heartbeat
-from waterclock_api.notifier.delivery.channels import read_channels, unresolved
+from waterclock_api.notifier.delivery.channels import heartbeat_flaws, read_channels, unresolved
 
 SECRETS = {
     "ONCALL_URL": "slack://AAAAAAAAA/BBBBBBBBB/cccccccccccccccccccccccc",
@@ -24,5 +23,5 @@ def test_the_file_of_the_page_is_right() -> None:
     assert unresolved(channels.values(), SECRETS) == ()
     assert [rule.name for rule in file.rules] == ["nightly", "installation"]
     assert file.heartbeat is not None
-    assert heartbeat.unresolved(file.heartbeat, SECRETS) == ()
+    assert heartbeat_flaws(file.heartbeat, SECRETS) == ()
     assert set(channels) == {"oncall", "ops"}

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from tests.support.repository import ROOT
 from tests.unit.api.notifier.told import FAILED, INSTALLATION, INSTANT, NAMELESS, TOLD
 from waterclock.model.ids import JobId, RunId
+from waterclock.model.notices.installation.signs import Trouble
 from waterclock.model.notices.kinds import Kind
 from waterclock.model.notices.notice import Notice
-from waterclock.model.notices.signs import Trouble
 from waterclock_api.notifier.delivery.notice_details import DigestDetails, NoticeDetails, details_of
 from waterclock_api.notifier.delivery.subjects import SUBJECT_MOST
 from waterclock_api.notifier.delivery.texts import TEXT_MOST, message_of

@@ -9,7 +9,7 @@ from waterclock.kit.telemetry.metrics import Exposition
 from waterclock.log.client import Log
 from waterclock.log.connection.errors import LogError
 from waterclock.log.liveness.lag import lag
-from waterclock.model.notices.looks import Look, PartitionLook
+from waterclock.model.notices.installation.looks import Look, PartitionLook
 from waterclock.store.connection.pool import Pool
 from waterclock.store.connection.transient import PASSES
 from waterclock.store.notices import deliveries

@@ -12,8 +12,7 @@ from waterclock.cli.yaml_values import BadFile, read_yaml, text_of
 from waterclock.model.notices.rule_book import RuleBook
 from waterclock.model.notices.rule_file import BadRules, RuleFlaw, read_rules
 from waterclock.model.notices.rules import Heartbeat, NoticeRules
-from waterclock_api.notifier.delivery.channels import Channel, read_channels
-from waterclock_api.notifier.delivery.heartbeat import written_flaws
+from waterclock_api.notifier.delivery.channels import Channel, heartbeat_flaws, read_channels
 
 LOOK_EVERY = 1.0  # s
 
@@ -52,7 +51,7 @@ def _read(path: Path) -> tuple[NoticeRules, Mapping[str, Channel]]:
     try:
         file = read_rules(read_yaml(text_of(path.read_bytes())))
         channels = read_channels(file.channels)
-        if file.heartbeat is not None and (flaws := written_flaws(file.heartbeat)):
+        if file.heartbeat is not None and (flaws := heartbeat_flaws(file.heartbeat, None)):
             raise BadNotices(path, flaws)
     except OSError as error:
         raise BadNotices(path, [RuleFlaw("", f"cannot be read: {error.strerror}")]) from error

@@ -1,4 +1,4 @@
-"""Every metric, declared once; `docs/reference/metrics.md` is made from it.
+"""Every metric, declared once; `docs/reference/metrics.md` is made from it. It is long: there are many.
 
 Labels have few values, known beforehand: services, queues, executors, partitions, types of event; never a run, and a
 job only where an operator has said so by its label `monitor`.

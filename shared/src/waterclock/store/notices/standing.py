@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from waterclock.model.notices.incidents import Standing
+from waterclock.model.notices.installation.incidents import Standing
 from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
 

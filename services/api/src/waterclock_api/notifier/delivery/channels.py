@@ -22,9 +22,10 @@ from waterclock.kit.references import PATTERN, is_reference, secret_behind
 from waterclock.kit.text.members import said
 from waterclock.kit.text.validation_messages import message_of, pointer_of
 from waterclock.model.notices.rule_file import BadRules, RuleFlaw
+from waterclock.model.notices.rules import Heartbeat
 from waterclock.model.parameters.http_url import HttpUrl, http_url
 
-CHANNELS = "channels"
+CHANNELS, HEARTBEAT = "channels", "heartbeat.url"
 _KEY_PREFIX = "whsec_"
 _KEY_BYTES = range(24, 65)  # as Standard Webhooks has it
 _KEYS_MOST = 4
@@ -138,6 +139,17 @@ def unresolved(channels: Iterable[Channel], environment: Mapping[str, str]) -> t
         except BadRules as error:
             flaws += error.flaws
     return tuple(flaws)
+
+
+def heartbeat_flaws(heartbeat: Heartbeat, environment: Mapping[str, str] | None) -> tuple[RuleFlaw, ...]:
+    """What keeps a heartbeat from being sent; without an environment, what is wrong with a URL that is no reference."""
+    if environment is None and is_reference(heartbeat.url):
+        return ()
+    try:
+        url_behind(HEARTBEAT, heartbeat.url, environment or {})
+    except BadRules as error:
+        return error.flaws
+    return ()
 
 
 def schema() -> dict[str, Any]:

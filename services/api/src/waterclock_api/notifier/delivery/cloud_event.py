@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from waterclock.model.notices.installation.signs import Trouble
 from waterclock.model.notices.kinds import Kind
-from waterclock.model.notices.signs import Trouble
 from waterclock.model.timestamps import Stamp, stamp
 from waterclock_api.followers.origin import source_of
 from waterclock_api.notifier.delivery.harmless import one_line

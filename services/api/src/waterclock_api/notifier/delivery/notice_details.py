@@ -7,9 +7,9 @@ from typing import Literal, cast, get_args
 
 import msgspec
 
+from waterclock.model.notices.installation.signs import Trouble
 from waterclock.model.notices.kinds import Kind
 from waterclock.model.notices.notice import Notice
-from waterclock.model.notices.signs import Trouble
 
 Level = Literal["failure", "warning", "success", "info"]
 """The colour that a service may give a message."""

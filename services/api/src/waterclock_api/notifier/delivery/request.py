@@ -7,6 +7,7 @@ followed: what is meant for one receiver is not for another.
 from __future__ import annotations
 
 import asyncio
+from importlib.metadata import version
 
 from waterclock.kit.clock import Clock
 from waterclock.kit.http.exchange import BrokenAnswer, Heard, NoAnswer, Request
@@ -14,6 +15,7 @@ from waterclock.kit.http.guard import Refused
 from waterclock.kit.http.retry_after import retry_after
 from waterclock.kit.http.session import Session
 from waterclock.kit.redaction import Redactor
+from waterclock.model.parameters.http_url import HttpUrl
 from waterclock_api.notifier.delivery.harmless import one_line
 from waterclock_api.notifier.delivery.outcome import Again, Dead, Delivered, Outcome
 
@@ -37,6 +39,13 @@ async def send(request: Request, *, session: Session, clock: Clock, deadline: fl
     if heard.status is None:
         return Again(said=one_line(redactor.known(f"{url.origin}: {said.removeprefix(f'{url.origin}: ')}"), _SAID_MOST))
     return _judged(url.origin, heard, heard.status, redactor, clock)
+
+
+async def beat(url: HttpUrl, *, session: Session, clock: Clock, deadline: float) -> Outcome:
+    """Send a heartbeat once: a GET to a dead man's switch of another system, whose URL is a secret as a rule."""
+    headers = {"User-Agent": f"waterclock/{version('waterclock-api')}", "Accept": "*/*", "Accept-Encoding": "identity"}
+    request = Request(method="GET", url=url, headers=headers, body=None, private=frozenset())
+    return await send(request, session=session, clock=clock, deadline=deadline)
 
 
 def _judged(origin: str, heard: Heard, status: int, redactor: Redactor, clock: Clock) -> Outcome:

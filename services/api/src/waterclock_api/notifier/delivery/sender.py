@@ -13,11 +13,20 @@ from waterclock.kit.http.session import Session
 from waterclock.model.notices.rule_file import BadRules, RuleFlaw
 from waterclock.model.notices.rules import Heartbeat
 from waterclock_api.notifier.delivery.apprise_sender import AppriseSender
-from waterclock_api.notifier.delivery.channels import CHANNELS, AppriseTarget, Channel, WebhookTarget, resolve
+from waterclock_api.notifier.delivery.channels import (
+    CHANNELS,
+    HEARTBEAT,
+    AppriseTarget,
+    Channel,
+    WebhookTarget,
+    heartbeat_flaws,
+    resolve,
+    url_behind,
+)
 from waterclock_api.notifier.delivery.cloud_event import cloud_event
-from waterclock_api.notifier.delivery.heartbeat import beat, unresolved
 from waterclock_api.notifier.delivery.notice_details import ChannelTest, DigestDetails, Installation, NoticeDetails
 from waterclock_api.notifier.delivery.outcome import Again, Outcome
+from waterclock_api.notifier.delivery.request import beat
 from waterclock_api.notifier.delivery.texts import message_of
 from waterclock_api.notifier.delivery.webhook import post
 
@@ -62,10 +71,12 @@ class Sender:
                 return await self._apprise.send(target, message, deadline=self._deadline)
 
     async def beat(self, heartbeat: Heartbeat) -> Outcome:
-        """Send the heartbeat once."""
-        return await beat(
-            heartbeat, self._environment, session=self._session, clock=self._clock, deadline=self._deadline
-        )
+        """Send the heartbeat once. A reference that does not resolve may do so later."""
+        try:
+            url = url_behind(HEARTBEAT, heartbeat.url, self._environment)
+        except BadRules as error:
+            return Again(said=str(error))
+        return await beat(url, session=self._session, clock=self._clock, deadline=self._deadline)
 
     async def flaws(self, channels: Iterable[Channel], heartbeat: Heartbeat | None = None) -> list[RuleFlaw]:
         """What keeps channels and the heartbeat from being sent to, as far as it is known without sending."""
@@ -84,5 +95,5 @@ class Sender:
         for name, flaw in zip(addresses, told, strict=True):
             if flaw is not None:
                 found[name].append(RuleFlaw(f"{CHANNELS}.{name}.apprise", flaw))
-        of_heartbeat = () if heartbeat is None else unresolved(heartbeat, self._environment)
+        of_heartbeat = () if heartbeat is None else heartbeat_flaws(heartbeat, self._environment)
         return [*(flaw for flaws in found.values() for flaw in flaws), *of_heartbeat]

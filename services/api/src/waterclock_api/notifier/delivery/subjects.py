@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from waterclock.model.notices.installation.signs import Trouble
 from waterclock.model.notices.kinds import Kind
-from waterclock.model.notices.signs import Trouble
 from waterclock_api.notifier.delivery.harmless import one_line
 from waterclock_api.notifier.delivery.notice_details import (
     ChannelTest,

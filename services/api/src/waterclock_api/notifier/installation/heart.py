@@ -18,9 +18,9 @@ from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.log.client import Log
 from waterclock.log.connection.errors import LogError
 from waterclock.log.liveness.lag import lag
-from waterclock.model.notices.looks import Look
+from waterclock.model.notices.installation.looks import Look
+from waterclock.model.notices.installation.wellness import Behind, unwell
 from waterclock.model.notices.rules import Heartbeat
-from waterclock.model.notices.wellness import Behind, unwell
 from waterclock.store.connection.pool import Connection, Pool
 from waterclock.store.notices import heartbeat
 from waterclock_api.notifier.delivery.outcome import Delivered, Outcome

@@ -11,8 +11,8 @@ from waterclock.log.client import Log
 from waterclock.log.connection.errors import LogError
 from waterclock.log.liveness.leadership import watch
 from waterclock.log.liveness.waiting import lacked_in
-from waterclock.model.notices.incidents import Standing
-from waterclock.model.notices.looks import Look, PartitionLook
+from waterclock.model.notices.installation.incidents import Standing
+from waterclock.model.notices.installation.looks import Look, PartitionLook
 from waterclock.model.positions import Position
 from waterclock.store.connection.pool import Connection
 from waterclock.store.notices import deliveries, facts, standing

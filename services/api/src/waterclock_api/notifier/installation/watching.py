@@ -8,9 +8,9 @@ import logging
 from waterclock.kit.clock import Clock
 from waterclock.kit.telemetry import catalog
 from waterclock.log.client import Log
-from waterclock.model.notices.findings import Findings, Patience
-from waterclock.model.notices.incidents import Judged, Standing, joined, judge_installation
-from waterclock.model.notices.looks import Look
+from waterclock.model.notices.installation.findings import Findings, Patience
+from waterclock.model.notices.installation.incidents import Judged, Standing, joined, judge_installation
+from waterclock.model.notices.installation.looks import Look
 from waterclock.store.connection.pool import Connection, Pool
 from waterclock.store.notices import outbox, standing
 from waterclock_api.notifier.installation.kept_connection import KeptConnection, StoreSilent

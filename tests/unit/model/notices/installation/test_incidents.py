@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tests.unit.model.notices.test_signs import NOW, WELL, seen
-from waterclock.model.notices.findings import Patience
-from waterclock.model.notices.incidents import KEPT_MOST, Standing, joined, judge_installation
-from waterclock.model.notices.looks import PartitionLook
+from tests.unit.model.notices.installation.test_signs import NOW, WELL, seen
+from waterclock.model.notices.installation.findings import Patience
+from waterclock.model.notices.installation.incidents import KEPT_MOST, Standing, joined, judge_installation
+from waterclock.model.notices.installation.looks import PartitionLook
 from waterclock.model.notices.notice import Notice
 from waterclock.model.notices.rule_book import RuleBook
 from waterclock.model.notices.rules import Match, NoticeRules, Rule

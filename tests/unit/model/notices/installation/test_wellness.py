@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tests.unit.model.notices.test_signs import NOW, WELL, seen
-from waterclock.model.notices.wellness import Behind, unwell
+from tests.unit.model.notices.installation.test_signs import NOW, WELL, seen
+from waterclock.model.notices.installation.wellness import Behind, unwell
 
 FINE = {0: Behind()}
 

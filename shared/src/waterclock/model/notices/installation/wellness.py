@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from waterclock.model.notices.looks import Look, PartitionLook
+from waterclock.model.notices.installation.looks import Look, PartitionLook
 
 
 class Behind(NamedTuple):

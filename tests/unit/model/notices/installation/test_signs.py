@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from waterclock.model.notices.looks import Look, PartitionLook
-from waterclock.model.notices.signs import Sign, Subject, Trouble, is_known, signs_of
+from waterclock.model.notices.installation.looks import Look, PartitionLook
+from waterclock.model.notices.installation.signs import Sign, Subject, Trouble, is_known, signs_of
 from waterclock.model.positions import Position
 
 NOW = 1_000_000

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from waterclock.model.notices.looks import Look, PartitionLook
+from waterclock.model.notices.installation.looks import Look, PartitionLook
 
 Trouble = Literal["noLeader", "overdue", "halted", "notProjected", "noExecutor", "hole", "undecided", "channel"]
 """What a `clock` notice tells of: an installation's own trouble."""

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from waterclock.model.notices.looks import Look
-from waterclock.model.notices.signs import Sign, Subject, is_known, signs_of
+from waterclock.model.notices.installation.looks import Look
+from waterclock.model.notices.installation.signs import Sign, Subject, is_known, signs_of
 
 PARTITIONS_NAMED = 8
 _AT_ONCE = frozenset({"channel"})

@@ -15,11 +15,11 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from waterclock.model.notices.findings import Finding, Findings
+from waterclock.model.notices.installation.findings import Finding, Findings
+from waterclock.model.notices.installation.signs import Subject
 from waterclock.model.notices.notice import Notice, notice_id
 from waterclock.model.notices.rule_book import RuleBook
 from waterclock.model.notices.rules import Rule
-from waterclock.model.notices.signs import Subject
 
 KEPT_MOST = 500
 
