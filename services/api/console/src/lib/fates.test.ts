@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { FATES, LOOK, WORDS, sentence, summed, tallied, totalOf, unrolled, worstOf } from './fates';
+import { FATES, LOOK, WORDS, brokenIn, sentence, summed, tallied, totalOf, unrolled, worstOf } from './fates';
 import type { Cells } from './types';
 
 const bins = fc.option(fc.dictionary(fc.constantFrom(...FATES), fc.integer({ min: 1, max: 9 }), { minKeys: 1 }));
@@ -45,4 +45,15 @@ it('counts are said in a sentence', () => {
 
 it('what is to come is not due', () => {
   expect(tallied({ succeeded: 2, running: 1, missing: 1, future: 9, stray: 1 })).toMatchObject({ due: 4, fired: 3 });
+});
+
+it('broken promises are counted beside what became of the times', () => {
+  const counts = { succeeded: 2, broken: 1 };
+  expect(totalOf(counts)).toBe(2);
+  expect(worstOf(counts)).toBe('succeeded');
+  expect(worstOf({ broken: 1 })).toBeNull();
+  expect(brokenIn(counts)).toBe(1);
+  expect(tallied(counts).due).toBe(2);
+  expect(sentence(counts)).toBe('2 scheduled times: 2 fired, none missing, promise broken 1×');
+  expect(sentence({ broken: 2 })).toBe('promise broken 2×');
 });

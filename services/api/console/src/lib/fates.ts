@@ -75,16 +75,20 @@ export const WORDS: Readonly<Record<Fate, { readonly one: string; readonly many:
 const KNOWN: ReadonlySet<string> = new Set(FATES);
 export const isFate = (word: string): word is Fate => KNOWN.has(word);
 
+/** Counted in bins beside what became of their instants: promises that were broken. */
+export const brokenIn = (counts: Counts | null): number => counts?.['broken'] ?? 0;
+
 /** The fate that a bin is drawn as; null if it is empty. A fate of a newer API than this page counts as skipped. */
 export function worstOf(counts: Counts | null): Fate | null {
   if (counts === null) return null;
   const found = FATES.find((fate) => (counts[fate] ?? 0) > 0);
   if (found !== undefined) return found;
-  return Object.values(counts).some((count) => count > 0) ? 'skipped' : null;
+  return totalOf(counts) > 0 ? 'skipped' : null;
 }
 
 export function totalOf(counts: Counts | null): number {
-  return counts === null ? 0 : Object.values(counts).reduce((sum, count) => sum + count, 0);
+  if (counts === null) return 0;
+  return Object.values(counts).reduce((sum, count) => sum + count, 0) - brokenIn(counts);
 }
 
 /** Run-length list → one entry a bin. */
@@ -102,7 +106,7 @@ export function summed(bins: Iterable<Counts | null>): Counts {
 
 const FIRED: readonly Fate[] = ['succeeded', 'failed', 'timedOut', 'died', 'cancelled', 'running', 'waiting'];
 const QUIET: ReadonlySet<string> = new Set(['future', 'disabled', 'deleted', 'notYetCreated', 'forgotten']);
-const BESIDE: ReadonlySet<string> = new Set(['double', 'stray']); // counted beside what they are doubles of
+const BESIDE: ReadonlySet<string> = new Set(['double', 'stray', 'broken']); // counted beside what they are about
 
 export interface Tally {
   readonly due: number; // that were to be decided: all but what is to come, or could not be
@@ -138,6 +142,7 @@ export function sentence(counts: Counts): string {
     (['double', 'stray'] as const).forEach(tell);
   }
   (['future', 'disabled', 'deleted', 'notYetCreated', 'forgotten'] as const).forEach(tell);
+  if (brokenIn(counts) > 0) told.push(`promise broken ${number(brokenIn(counts))}×`);
   if (told.length === 0) return 'No scheduled times';
   return due > 0 ? `${number(due)} ${due === 1 ? 'scheduled time' : 'scheduled times'}: ${told.join(', ')}` : told.join(', ');
 }

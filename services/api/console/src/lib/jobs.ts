@@ -28,6 +28,7 @@ export interface JobRow {
   readonly medianMs: number | null;
   readonly pendingSince: string | null;
   readonly isRunning: boolean;
+  readonly brokenSince: string | null;
   /** Group, name, executor, labels and queue, folded: what a search looks at. */
   readonly text: string;
 }
@@ -65,6 +66,7 @@ export function rowsOf(columns: Columns): JobRow[] {
       medianMs: columns.medianMs[n] ?? null,
       pendingSince: columns.pendingSince[n] ?? null,
       isRunning: columns.isRunning[n] ?? false,
+      brokenSince: columns.brokenSince?.[n] ?? null,
       text: textOf(group, name, executor, labels, queue),
     };
   });
@@ -102,6 +104,7 @@ export function rowsOfJobs(jobs: readonly Job[]): JobRow[] {
       medianMs: null,
       pendingSince: null,
       isRunning: job.isRunning ?? false,
+      brokenSince: null,
       text: textOf(job.jobGroup, job.jobName, job.invokeTarget, labels, job.queue),
     };
   });

@@ -44,6 +44,21 @@ export interface JobPromise {
   readonly disableAfter?: number | null;
 }
 
+/** A promise of a job that is broken now. */
+export interface OpenBreak {
+  readonly kind: string;
+  readonly since: string;
+  readonly count: number;
+  readonly runId: string | null;
+}
+
+/** How the promise of a job is kept; `unjudged`: no notifier has judged it. */
+export interface PromiseStanding {
+  readonly state: 'broken' | 'open' | 'kept' | 'unjudged';
+  readonly broken: readonly OpenBreak[];
+  readonly nextDueAt: string | null;
+}
+
 /** An executor that no live worker of the run's queue has, and since when. */
 export interface WaitsFor {
   readonly executor: string;
@@ -86,6 +101,7 @@ export interface Job {
   readonly timeout: number | null;
   readonly labels: Readonly<Record<string, string>>;
   readonly promise?: JobPromise | null; // absent: an API of an earlier release
+  readonly promiseStanding?: PromiseStanding | null; // as `promise`; null in lists, too
   readonly version: number;
   readonly nextFireAt: string | null;
   readonly isRunning: boolean | null; // null: the read models are behind
@@ -195,6 +211,7 @@ export interface Columns {
   readonly medianMs: readonly (number | null)[];
   readonly pendingSince: readonly (string | null)[];
   readonly isRunning: readonly boolean[];
+  readonly brokenSince?: readonly (string | null)[]; // absent: an API of an earlier release
 }
 
 export interface JobsIndex {

@@ -1,7 +1,7 @@
 // The words of the Job screen.
 
 import { short } from '../lib/duration';
-import type { Job, JobPromise } from '../lib/types';
+import type { Job, JobPromise, PromiseStanding } from '../lib/types';
 
 const MISFIRE: Readonly<Record<string, string>> = {
   '1': 'missed times: all of them run',
@@ -49,6 +49,22 @@ export function promises(promise: JobPromise | null | undefined): string[] {
     said(promise.disableAfter, (value) => `it is disabled after ${failures(value)}`),
   ].flat();
 }
+
+/** What is broken of a promise, after `broken since …`. */
+export const BREAKS: Readonly<Record<string, string>> = {
+  late: 'late',
+  missing: 'no run',
+  tooLong: 'an attempt took too long',
+  silent: 'no success',
+};
+
+/** How a promise is kept, in a word. */
+export const KEPT: Readonly<Record<PromiseStanding['state'], string>> = {
+  broken: 'broken',
+  open: 'kept so far',
+  kept: 'kept',
+  unjudged: 'not judged: no notifier runs',
+};
 
 function said<T>(value: T | null | undefined, words: (value: T) => string): string[] {
   return value === null || value === undefined ? [] : [words(value)];

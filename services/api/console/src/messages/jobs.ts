@@ -28,6 +28,7 @@ export const STATE_WORDS: Readonly<Record<State, string>> = {
   missing: 'Ledger does not fit',
   undecided: 'Undecided',
   failing: 'Failing',
+  broken: 'Promise broken',
   slow: 'Over usual time',
   running: 'Running',
   disabled: 'Disabled',
@@ -61,6 +62,7 @@ export const TROUBLE_WORDS: Readonly<Record<Trouble, string>> = {
   missing: 'The ledger does not fit.',
   undecided: 'Undecided:',
   failing: 'Failed',
+  broken: 'Promise broken',
   slow: 'Over its usual time:',
 };
 

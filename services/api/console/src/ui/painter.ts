@@ -2,7 +2,7 @@
 //
 // Canvas knows no custom properties, so the tones are read from the page once for each theme.
 
-import { LOOK, totalOf } from '../lib/fates';
+import { brokenIn, LOOK, totalOf } from '../lib/fates';
 import type { Fate, Shape, Tone } from '../lib/fates';
 import { SHAPES } from '../lib/shapes';
 import { isArea, layersOf, stretchesOf } from '../lib/strip';
@@ -105,6 +105,11 @@ export function paintLane(context: Context, lane: Lane, inks: Tones): void {
     if (isArea(fate)) paintArea(context, fate, left, y, width, height, inks);
     else paintBin(context, bins[from] ?? null, fate, left, y, width, height, inks);
   }
+  context.fillStyle = inks.red;
+  bins.forEach((counts, n) => {
+    // A line above: a promise was broken there.
+    if (brokenIn(counts) > 0) context.fillRect(edge(n), y, edge(n + 1) - edge(n), 2);
+  });
 }
 
 function paintArea(context: Context, fate: Fate, x: number, y: number, width: number, height: number, inks: Tones): void {

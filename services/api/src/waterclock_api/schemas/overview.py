@@ -54,6 +54,9 @@ class JobColumns(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         list[Stamp | None], said("Oldest scheduled time that has been due for a second and is not decided yet.")
     ]
     is_running: Annotated[list[bool], said("Whether a run is in progress.")]
+    broken_since: Annotated[
+        list[Stamp | None], said("Since when a promise of the job is broken. Null: none is, or nobody has judged it.")
+    ]
 
 
 class JobsIndex(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -22,3 +22,6 @@ COMMENT ON TABLE broken_promises IS 'Promises that were broken: what is shown be
 COMMENT ON COLUMN broken_promises.first_at IS 'the scheduled time, of several that were skipped the first; of what has none, when it was due';
 COMMENT ON COLUMN broken_promises.last_at IS 'of several that were skipped the last, else as first_at';
 COMMENT ON COLUMN broken_promises.at IS 'when it was known, by the clock of the partition';
+
+CREATE INDEX notice_facts_of_troubles ON notice_facts (job_id) WHERE starts_with(key, 'trouble ');
+COMMENT ON INDEX notice_facts_of_troubles IS 'what is broken now: asked for with the index of all jobs';

@@ -56,3 +56,11 @@ it('a job in two troubles is found by both', () => {
   expect(trouble).toBe('undecided');
   expect([...states]).toEqual(['trouble', 'undecided', 'failing']);
 });
+
+it('a job whose promise is broken needs a look, after those that fail', () => {
+  const broken = standing({ streak: 3, brokenSince: ago(60_000) });
+  expect(broken).toMatchObject({ trouble: 'broken', weight: 60_000 });
+  expect([...broken.states]).toEqual(['trouble', 'broken']);
+  const list = [broken, standing({ streak: -1 }), standing({ brokenSince: ago(90_000) })];
+  expect(list.sort(byTrouble).map(({ weight }) => weight)).toEqual([1, 90_000, 60_000]);
+});

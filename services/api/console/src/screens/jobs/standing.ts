@@ -3,10 +3,10 @@
 import type { JobRow } from '../../lib/jobs';
 
 /** Worst first. */
-export const TROUBLES = ['missing', 'undecided', 'failing', 'slow'] as const;
+export const TROUBLES = ['missing', 'undecided', 'failing', 'broken', 'slow'] as const;
 export type Trouble = (typeof TROUBLES)[number];
 
-/** States that the list can be filtered by. `trouble` is any of the four. */
+/** States that the list can be filtered by. `trouble` is any of the five. */
 export const STATES = ['trouble', ...TROUBLES, 'running', 'disabled', 'manual', 'fresh'] as const;
 export type State = (typeof STATES)[number];
 
@@ -38,6 +38,7 @@ export function standingOf(row: JobRow, now: number, cracked: boolean): Standing
   if (trouble !== null) states.add('trouble').add(trouble);
   // One that is failing and undecided, say, fits both words.
   if (row.enabled && row.streak < 0) states.add('failing');
+  if (row.brokenSince !== null) states.add('broken');
   if (row.isRunning) states.add('running');
   if (!row.enabled) states.add('disabled');
   if (row.cronExpression === null) states.add('manual');
@@ -50,6 +51,7 @@ function troubleOf(row: JobRow, now: number, cracked: boolean): Trouble | null {
   if (cracked) return 'missing';
   if (row.pendingSince !== null && now - Date.parse(row.pendingSince) >= PATIENCE) return 'undecided';
   if (row.enabled && row.streak < 0) return 'failing';
+  if (row.brokenSince !== null) return 'broken';
   return isOver(row, now) ? 'slow' : null;
 }
 
@@ -74,6 +76,8 @@ function weightOf(row: JobRow, trouble: Trouble | null, now: number): number {
       return now - Date.parse(row.pendingSince ?? '');
     case 'failing':
       return -row.streak;
+    case 'broken':
+      return now - Date.parse(row.brokenSince ?? '');
     case 'slow':
       return (runningFor(row, now) ?? 0) / Math.max(1, row.medianMs ?? 1);
     default:

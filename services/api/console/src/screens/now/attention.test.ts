@@ -36,6 +36,7 @@ const row = (change: Partial<JobRow> = {}): JobRow => ({
   medianMs: MINUTE,
   pendingSince: null,
   isRunning: false,
+  brokenSince: null,
   text: '',
   ...change,
 });

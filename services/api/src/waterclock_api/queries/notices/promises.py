@@ -107,6 +107,11 @@ async def broken_in_bins(
     return found
 
 
+async def broken_since(connection: Connection) -> Mapping[str, int]:
+    """Since when promises of jobs are broken that are broken now, ms."""
+    return dict(await _rows(connection, "jobs_broken", {"rule": PROMISED.name}))
+
+
 async def latest_broken(connection: Connection) -> int:
     """Grows with each promise that is broken."""
     [(number,)] = await _rows(connection, "latest_broken", {})

@@ -27,6 +27,7 @@ from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
 from waterclock_api.http.response import tag_of, written
 from waterclock_api.limits.thread_turns import in_thread
+from waterclock_api.queries.notices.promises import broken_since
 from waterclock_api.queries.overview.kept_answers import State, state_of
 from waterclock_api.queries.read_models import PACKAGE
 from waterclock_api.queries.rows import error_line
@@ -75,6 +76,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 class _Index(NamedTuple):
     entries: Mapping[str, Entry]
     groups: Mapping[Timetable, Sequence[str]]  # of enabled jobs
+    broken: Mapping[str, int]  # since when the promises of jobs are
     more: bool
     state: State
     read_at: float  # all of it
@@ -112,7 +114,10 @@ class JobsIndexCache:
 async def _index(sources: Sources, of: Reading, before: _Index | None) -> _Index:
     now = sources.now_ms()
     state = await state_of(sources, of, range(sources.log.partitions))
-    if before is not None and before.state == state and (before.holds_until is None or now < before.holds_until):
+    async with sources.reading(of) as connection:
+        broken = await broken_since(connection)
+    same = before is not None and (before.state, before.broken) == (state, broken)
+    if before is not None and same and (before.holds_until is None or now < before.holds_until):
         return before
     began = sources.clock.monotonic()
     async with sources.reading(of) as connection, connection.transaction():
@@ -128,7 +133,7 @@ async def _index(sources: Sources, of: Reading, before: _Index | None) -> _Index
     else:
         entries = {job_id: one for job_id, one in before.entries.items() if job_id not in touched}
         more, read_at = before.more, before.read_at
-    index = _Index(entries, {}, more, state, read_at, None, Made("", b"", b""))
+    index = _Index(entries, {}, broken, more, state, read_at, None, Made("", b"", b""))
     return await in_thread(_mended, index, rows, now)
 
 
@@ -163,7 +168,7 @@ def _mended(index: _Index, rows: Sequence[Sequence[Any]], now: int) -> _Index:
     entries = {**index.entries, **{row[0]: _entry(row) for row in rows[:JOBS_MOST]}}
     ordered = sorted(entries.values(), key=lambda one: (one.group, one.name, one.job_id))
     nexts = [_next(one, now) for one in ordered]
-    columns = written(_columns(ordered, nexts, now))
+    columns = written(_columns(ordered, nexts, index.broken, now))
     index_of = JobsIndex(at=stamp(now), count=len(ordered), more=index.more, columns=cast("Any", msgspec.Raw(columns)))
     body = written(index_of)
     made = Made(tag_of(columns), body, gzip.compress(body, compresslevel=1, mtime=0))
@@ -208,7 +213,7 @@ def _next(one: Entry, now: int) -> int | None:
     return one.named.after(now)
 
 
-def _columns(entries: Sequence[Entry], nexts: Sequence[int | None], now: int) -> JobColumns:
+def _columns(entries: Sequence[Entry], nexts: Sequence[int | None], broken: Mapping[str, int], now: int) -> JobColumns:
     definitions = [one.definition for one in entries]
     runs = list(zip(*(one.run for one in entries), strict=True)) or [()] * 6
     ids, statuses, nominal, started, finished, errors = runs
@@ -246,6 +251,7 @@ def _columns(entries: Sequence[Entry], nexts: Sequence[int | None], now: int) ->
             one.first if one.first is not None and one.first + DUE_MS <= now else None for one in entries
         ),
         is_running=[one.is_running for one in entries],
+        broken_since=_stamps(broken.get(one.job_id) for one in entries),
     )
 
 

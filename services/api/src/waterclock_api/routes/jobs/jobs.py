@@ -128,6 +128,7 @@ async def get_job(request: AnyRequest, job_id: Id) -> Answer:
 
 
 async def _job_known(parts: Dependencies, job_id: str) -> Job:
+    """With how its promise is kept."""
     [job] = await with_last_waits(parts, ONE, [completed(parts.registry, await job_or_refuse(parts, job_id))])
     if job.promise is None:
         return job
