@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from tests.unit.deploy.stands import DEPLOY, archive_roles, known_settings, log_users, program
+from waterclock.client.environment import CallerSettings
 from waterclock.kit.addresses import is_loopback
 from waterclock.kit.settings import RedisSettings, TelemetrySettings, read
 from waterclock.model.notices.rule_file import read_rules
@@ -289,6 +290,7 @@ def test_the_notifier_reads_its_file_and_links_to_the_api() -> None:
     assert read_rules(yaml.safe_load(text)).channels == {}
     examples = re.sub(r"^(\w+): (\{\}|\[\])$", r"\1:", text, flags=re.MULTILINE).replace("\n#  ", "\n  ")
     assert read_channels(read_rules(yaml.safe_load(examples)).channels).keys() == {"oncall"}
+    assert read(CallerSettings, notifier["environment"]).api_url == f"http://api:{port['target']}"
     assert settings.public_url == f"http://localhost:{port['published']}"
 
 

@@ -19,6 +19,7 @@ import yaml
 
 from tests.unit.deploy.manifests import KUSTOMIZATIONS, environment, named, of_kind, ours, pods, rendered
 from tests.unit.deploy.stands import ROOT, archive_roles, known_settings, log_users
+from waterclock.client.environment import CallerSettings
 from waterclock.kit.settings import RedisSettings, TelemetrySettings, read
 from waterclock.model.notices.rule_file import read_rules
 from waterclock_api.access.proxies import trusted_networks
@@ -121,6 +122,8 @@ def test_each_process_can_read_its_settings(where: str) -> None:
     for name, template in ours(where).items():
         given = environment(where, template)
         assert set(given) <= known_settings(), name
+        if name == "notifier":
+            assert read(CallerSettings, given).api_url == "http://api.waterclock.svc:8080"
         for kind in (RedisSettings, TelemetrySettings, *SETTINGS[name.partition("-")[0]]):
             read(kind, given)
 
@@ -293,6 +296,12 @@ def test_nothing_is_let_in_or_out_unless_it_is_named(where: str) -> None:
     assert _reaching(where, "log") == set(ours(where))
     assert _reaching(where, "executors") == {f"worker-{queue}" for queue in QUEUES}
     assert _reaching(where, "channels") == {"notifier"}
+    assert _reaching(where, "breaker") == {"notifier"}
+    (rule,) = policies["breaker"]["spec"]["egress"]
+    (to,) = rule["to"]
+    assert {name for name, template in ours(where).items() if _chosen(to["podSelector"], template)} == {"api"}
+    (caller,) = (one for one in policies["api"]["spec"]["ingress"][0]["from"] if "podSelector" in one)
+    assert {name for name, template in ours(where).items() if _chosen(caller["podSelector"], template)} == {"notifier"}
     for rule in (one for name in ("executors", "channels") for one in policies[name]["spec"]["egress"]):
         assert rule["to"] == [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]}}]
 
