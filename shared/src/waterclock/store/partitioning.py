@@ -1,7 +1,8 @@
 """How many partitions the log has, and has had. An event of an earlier number stays where its partition was then.
 
 All that is new is in a later epoch than all that was before the change, so the events of a job are in the order of
-their epochs and numbers, whichever partitions they lie in.
+their epochs and numbers, whichever partitions they lie in. What notifiers know of a job or run moves to the partition
+in which that lives from then on.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
+from waterclock.store.notices import facts
 
 
 class Partitioning(NamedTuple):
@@ -41,4 +43,5 @@ async def repartition(connection: Connection, partitions: int, *, above: int) ->
         wanted = {"partitions": partitions, "above": above}
         row = await (await connection.execute(statement("note_partitioning"), wanted)).fetchone()
         assert row is not None
+        await facts.move(connection, partitions)
         return Partitioning(row[0], partitions)

@@ -14,10 +14,12 @@ from waterclock.model.notices.facts import AnyFact, Changes, Place, place_key
 from waterclock.model.notices.inputs import Reading
 from waterclock.model.notices.known import Facts, Touched, decode, encode
 from waterclock.model.positions import Position
+from waterclock.store.connection.errors import StoreUnfit
 from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
 
 DUE_AT_ONCE = 2_000
+MOVED_AT_ONCE = 10_000
 
 
 class Overtaken(Exception):
@@ -99,7 +101,16 @@ async def next_due(connection: Connection, partition: int) -> int | None:
 
 
 async def write(connection: Connection, changes: Changes, *, partitions: int) -> None:
-    """Write what has changed. `partitions`: how many there are, of which each job and run lives in one."""
+    """Write what has changed. `partitions`: how many there are, of which each job and run lives in one.
+
+    The caller holds the place of its partition, so that their number stays as it is to the end of the transaction.
+
+    Raises:
+        StoreUnfit: there is another number by now.
+    """
+    row = await (await connection.execute(statement("present_partitions"))).fetchone()
+    if row is not None and row[0] != partitions:
+        raise StoreUnfit(f"The event log was restored into {row[0]} partitions; this process knows of {partitions}.")
     gone = [key for key, fact in changes.items() if fact is None]
     kept = [fact for fact in changes.values() if fact is not None]
     if gone:
@@ -114,6 +125,16 @@ async def write(connection: Connection, changes: Changes, *, partitions: int) ->
             "documents": [encode(fact) for fact in kept],
         }
         await connection.execute(statement("write_facts"), arguments)
+
+
+async def move(connection: Connection, partitions: int) -> None:
+    """Let all facts live where their jobs and runs do in another number of partitions, in the caller's transaction."""
+    await connection.execute(statement("hold_notifiers"))
+    owned = await (await connection.execute(statement("owners_of_facts"))).fetchall()
+    homes = [(key, home) for key, owner, old in owned if (home := partition_of(owner, partitions)) != old]
+    for first in range(0, len(homes), MOVED_AT_ONCE):
+        keys, wanted = zip(*homes[first : first + MOVED_AT_ONCE], strict=True)
+        await connection.execute(statement("move_facts"), {"keys": list(keys), "partitions": list(wanted)})
 
 
 async def keep_reading(connection: Connection, reading: Reading) -> None:
