@@ -173,6 +173,32 @@ async def test_it_is_disabled_with_a_reason_and_enabled_again(
 
 
 @pytest.mark.soak
+async def test_its_notices_are_muted_with_a_reason_and_unmuted_again(
+    installation: Installation, job: dict[str, Any], open_page: Open
+) -> None:
+    page = await opened(installation, open_page, f"jobs/{job['id']}")
+    await page.get_by_role("button", name="Mute…").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Until tomorrow 08:00").check()
+    await dialog.get_by_role("button", name="Mute", exact=True).click()
+    await expect(dialog.get_by_label("Reason")).to_be_focused()  # nothing is muted without one
+    assert installation.get(f"notices/mutes?jobId={job['id']}")["items"] == []
+    await dialog.get_by_label("Reason").fill("INC-4711")
+    await dialog.get_by_role("button", name="Mute", exact=True).click()
+
+    muted = page.get_by_text(re.compile(r"Muted until .*08:00.* by anonymous@.*INC-4711"))
+    await expect(muted).to_be_visible(timeout=SLOW)
+    assert await flaws(page) == []
+    await page.get_by_role("button", name="Unmute…").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Unmute", exact=True).click()
+    await expect(muted).to_have_count(0, timeout=SLOW)
+    (mute,) = installation.get(f"notices/mutes?jobId={job['id']}&all=true")["items"]
+    assert (mute["inForce"], mute["reason"]) == (False, "INC-4711")
+    await page.get_by_role("tab", name="History").click()
+    await expect(page.get_by_text("ended a mute of its notices")).to_be_visible(timeout=SLOW)
+
+
+@pytest.mark.soak
 async def test_a_table_says_what_the_channel_shows(
     installation: Installation, job: dict[str, Any], open_page: Open
 ) -> None:

@@ -59,6 +59,18 @@ export interface PromiseStanding {
   readonly nextDueAt: string | null;
 }
 
+/** Notices that are not sent for a while. Of the first four one says whose. */
+export interface Mute {
+  readonly id: string;
+  readonly jobId: string | null;
+  readonly group: string | null;
+  readonly label: string | null;
+  readonly all: boolean;
+  readonly endsAt: string;
+  readonly actor: string | null;
+  readonly reason: string;
+}
+
 /** An executor that no live worker of the run's queue has, and since when. */
 export interface WaitsFor {
   readonly executor: string;

@@ -1,7 +1,7 @@
 // The words of the Job screen.
 
 import { short } from '../lib/duration';
-import type { Job, JobPromise, PromiseStanding } from '../lib/types';
+import type { Job, JobPromise, Mute, PromiseStanding } from '../lib/types';
 
 const MISFIRE: Readonly<Record<string, string>> = {
   '1': 'missed times: all of them run',
@@ -70,6 +70,13 @@ function said<T>(value: T | null | undefined, words: (value: T) => string): stri
   return value === null || value === undefined ? [] : [words(value)];
 }
 
+/** Whom a mute is of, where that is more than the job; nothing, if it is the job alone. */
+export function beyondJob(mute: Mute): string {
+  if (mute.all) return 'with everything';
+  if (mute.group !== null) return `with the group ${mute.group}`;
+  return mute.label === null ? '' : `with the label ${mute.label}`;
+}
+
 export const EVENTS: Readonly<Record<string, string>> = {
   'job.created': 'created it',
   'job.changed': 'changed it',
@@ -77,6 +84,8 @@ export const EVENTS: Readonly<Record<string, string>> = {
   'job.disabled': 'disabled it',
   'job.deleted': 'deleted it',
   'logs.cleared': 'cleared its logs',
+  'notices.muted': 'muted its notices',
+  'notices.unmuted': 'ended a mute of its notices',
 };
 
 /** Why a scheduled time did not fire, in a few words; the sentence of the API says it in full. */
