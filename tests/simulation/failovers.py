@@ -104,6 +104,9 @@ class Failovers:
             finally:
                 for place in self._places:
                     place.store.close()
+                for task in self._tasks.values():
+                    if task.done() and not task.cancelled():
+                        task.exception()  # what broke is raised below
         if self.broken is not None:
             raise self.broken
 
@@ -204,6 +207,7 @@ class Failovers:
             await asyncio.sleep(self.chance.uniform(*ASTRAY_S))
         for address in misled:
             address.lead_to(other)
+        self._split = not self.calm and name != "astray"  # who has not heard of the change yet may be answered there
         if name == "blink":
             self._begin("projector", self._project)
             self._begin("api", self._serve)
@@ -428,7 +432,10 @@ class Failovers:
     def _empty(self, place: Place) -> None:
         self.deeds.append(EMPTIED)
         self._at_risk()
+        forked = _META, int(place.meta(_META)[b"epoch"])
         place.restart({})
+        if all(one.floors.of(0) < forked[1] for one in self._logs.values()):
+            del self._opened[forked]  # nobody has heard of it, so it may begin again where Postgres forgets it, too
 
     def _granted(self, fence: int, run_id: RunId, attempt: int) -> None:
         first = self._fences.setdefault(fence, (run_id, attempt))
