@@ -89,15 +89,22 @@ class Receiver:
 
 @asynccontextmanager
 async def notifying(
-    stage: Stage, path: Path, receiver: Receiver, *, here: Origin = HERE, api: AsyncClient | None = None
+    stage: Stage,
+    path: Path,
+    receiver: Receiver,
+    *,
+    here: Origin = HERE,
+    api: AsyncClient | None = None,
+    partition: int = 0,
 ) -> AsyncGenerator[Notifier]:
+    """`partition`: which is waited for."""
     source = await RulesSource.begin(path, unchecked)
     work = Notifier(stage.log, stage.pool, source, receiver, SystemClock(), here=here, api=api)
     stop = asyncio.Event()
     async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         tasks.create_task(work.run(stop, asyncio.Event()))
         try:
-            await until(lambda: work.places.get(0) is not None, within=15, what="that it judges")
+            await until(lambda: work.places.get(partition) is not None, within=15, what="that it judges")
             yield work
         finally:
             stop.set()

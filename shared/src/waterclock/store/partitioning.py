@@ -36,6 +36,11 @@ async def present(connection: Connection) -> Partitioning | None:
     return found[-1] if found else None
 
 
+async def most(connection: Connection) -> int:
+    """The greatest number that there has ever been; 0 before the first was opened."""
+    return max((one.partitions for one in await partitionings(connection)), default=0)
+
+
 async def repartition(connection: Connection, partitions: int, *, above: int) -> Partitioning:
     """Let the log have another number of partitions; `above`: the latest epoch that the log itself knows."""
     async with connection.transaction():

@@ -16,6 +16,7 @@ from waterclock.store.connection.pool import Connection, Pool, connect_anew
 from waterclock.store.connection.statements import statement
 from waterclock.store.connection.transient import PASSES
 from waterclock.store.locks import Sharers, Shares
+from waterclock.store.partitioning import most
 from waterclock_api.consistency.identity import check_installation
 
 LOOK_EVERY = 0.5  # s between two looks at how the partitions are shared
@@ -120,7 +121,8 @@ class SharedPartitions(Generic[F]):
     async def _follow(self, connection: Connection, settled: Callable[[], None]) -> None:
         """Follow as many partitions as fall to us, while `connection` holds their locks."""
         await check_installation(self._log, connection)
-        shares = Shares(connection, self._log.partitions, self._sharers)
+        count = max(self._log.partitions, await most(connection))  # those, too, that a restore has left behind
+        shares = Shares(connection, count, self._sharers)
         await shares.join()
         if self._presence is not None:
             await self._presence.appear(connection)

@@ -118,8 +118,7 @@ class Follower:
         while True:
             place = self.place
             assert place is not None
-            reached = (await places_of_all(connection, self._log.partitions)).get(self.partition)
-            end = reached if reached is None or self._pending is None else min(reached, self._pending.last)
+            end = await self._end(connection, place)
             if end is None or end <= place:
                 return
             found = await archived.read(connection, place, end, limit=AT_ONCE)
@@ -132,6 +131,19 @@ class Follower:
                     await self._judge(connection, found.given, found.given[-1].position)
             if found.hole is not None:
                 await self._pass_hole(connection, *found.hole)
+
+    async def _end(self, connection: Connection, place: Position) -> Position | None:
+        """Up to where events may be judged now: what is archived, before a reading, and not before what is older."""
+        reached = (await places_of_all(connection, self._partitions)).get(self.partition)
+        bounds = [reached, None if self._pending is None else self._pending.last]
+        if place.epoch < self._log.restored:
+            bounds.append(await archived.end_before(connection, self.partition, self._log.restored))
+        return None if reached is None else min(one for one in bounds if one is not None)
+
+    @property
+    def _partitions(self) -> int:
+        """How many there are; as many as there were, for one that is no more."""
+        return max(self._log.partitions, self.partition + 1)
 
     async def _passes_deadlines(self, connection: Connection, found: Archived) -> bool:
         """Whether events say that a deadline has passed: did the clock run there, or jump?"""
@@ -163,7 +175,7 @@ class Follower:
         assert self.place is not None
         after = self.place
         async with one_moment(connection), connection.transaction():
-            places = await places_of_all(connection, self._log.partitions)
+            places = await places_of_all(connection, self._partitions)
             through = places[self.partition]
             assert through is not None
             assert through >= at

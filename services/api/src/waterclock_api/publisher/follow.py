@@ -18,6 +18,7 @@ from waterclock.store import publishing
 from waterclock.store.connection.moment import one_moment
 from waterclock.store.connection.pool import Connection, Pool, connect_anew
 from waterclock.store.connection.transient import PASSES
+from waterclock.store.partitioning import most
 from waterclock.store.publishing import Overtaken, Publishable
 from waterclock.store.readmodels.wait_for_position import Projected
 from waterclock_api.consistency.lag import places_of_all
@@ -102,7 +103,7 @@ class Follower:
         """Publish the next events; whether there may be more."""
         place = self.place
         assert place is not None
-        end = (await places_of_all(connection, self._partitions)).get(self.partition)
+        end = (await places_of_all(connection, max(self._partitions, self.partition + 1))).get(self.partition)
         if end is None or end <= place:
             return False
         found = await publishing.read(connection, place, end, self._wanted.types, limit=AT_ONCE)
@@ -125,9 +126,13 @@ async def begin(connection: Connection, partition: int, partitions: int) -> Posi
         return known[partition]
     async with one_moment(connection), connection.transaction():
         known = await publishing.published(connection)
+        places = await places_of_all(connection, max(partitions, await most(connection)))
+        present = {one: place or Position(one, 0, 0) for one, place in places.items()}
         if not known:
-            for one, place in (await places_of_all(connection, partitions)).items():
-                await publishing.begin(connection, place or Position(one, 0, 0))
+            for place in present.values():
+                await publishing.begin(connection, place)
+        elif partition >= partitions and partition not in known:  # the log had been restored into fewer before
+            await publishing.begin(connection, present[partition])
         elif partition not in known:
             await publishing.begin(connection, Position(partition, 0, 0))
     return (await publishing.published(connection))[partition]

@@ -55,6 +55,21 @@ async def read(connection: Connection, after: Position, through: Position, *, li
     return Archived(given)
 
 
+async def end_before(connection: Connection, partition: int, epoch: int) -> Position | None:
+    """Up to where a partition is to be judged while others have yet to come as far as an epoch; None: no further bound.
+
+    An epoch in which the log was given another number of partitions begins after all that is older, in every partition:
+    of a job that has moved, what came later lies in another.
+    """
+    row = await (await connection.execute(statement("old_epochs_are_judged"), {"epoch": epoch})).fetchone()
+    assert row is not None
+    if row[0]:
+        return None
+    asked = {"partition": partition, "epoch": epoch}
+    last = await (await connection.execute(statement("last_before"), asked)).fetchone()
+    return Position(partition, *(last or (0, 0)))
+
+
 def _unread(position: Position, at: int, event: UnknownEvent, flaw: str) -> Unread:
     return Unread(
         position=position,
