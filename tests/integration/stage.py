@@ -128,15 +128,19 @@ async def waterclock(*words: str, **settings: str) -> tuple[int | None, str, str
     return process.returncode, out.decode(), said.decode()
 
 
-async def append(stage: Stage, events: list[StoredEvent], partition: int = 0) -> None:
-    """Put events at the stream's end, past all scripts; again behind what came between."""
+async def append(stage: Stage, events: list[StoredEvent], partition: int = 0, *, at: int | None = None) -> None:
+    """Put events at the stream's end, past all scripts; again behind what came between. `at`: when they happened, ms."""
     key, left = stage.log.keys.partition(partition, "events"), list(events)
     async with Redis.from_url(stage.redis_url) as client:  # pyright: ignore[reportUnknownMemberType]
         while left:
             end = await tail.tail_of(stage.log, partition)
             try:
                 for entry in entries_of(left, partition=partition, after=end):
-                    fields: dict[Any, Any] = {"b": stripped(entry), "p": entry.prev, "t": entry.at}
+                    fields: dict[Any, Any] = {
+                        "b": stripped(entry),
+                        "p": entry.prev,
+                        "t": entry.at if at is None else at,
+                    }
                     await client.xadd(key, fields, id=entry.position.entry)
                     left = left[1:]
             except ResponseError as error:
