@@ -129,7 +129,7 @@ async def waterclock(*words: str, **settings: str) -> tuple[int | None, str, str
 
 
 async def append(stage: Stage, events: list[StoredEvent], partition: int = 0, *, at: int | None = None) -> None:
-    """Put events at the stream's end, past all scripts; again behind what came between. `at`: when they happened, ms."""
+    """Put events at the stream's end, past all scripts; again behind what came between. `at`: when they happened."""
     key, left = stage.log.keys.partition(partition, "events"), list(events)
     async with Redis.from_url(stage.redis_url) as client:  # pyright: ignore[reportUnknownMemberType]
         while left:
