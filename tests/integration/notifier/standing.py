@@ -26,7 +26,7 @@ from waterclock_api.notifier.rules_source import RulesSource
 from waterclock_api.notifier.service import Notifier
 
 EVERY = 0.3  # s between two heartbeats
-PACE = Pace(look=0.1, patience=1.0, gap=3.0, executors=0.1, behind=0.5)
+PACE = Pace(look=0.1, patience=1.0, gap=3.0, quiet=0.5, executors=0.1, behind=0.5)
 SOON = 15.0  # s: nothing here takes so long, but on a machine that is busy
 RULES = """
 channels:

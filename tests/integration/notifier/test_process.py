@@ -8,7 +8,7 @@ import signal
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,16 @@ KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 DEADLINE = 30.0  # s
 
 
+def notifier(**settings: str) -> AbstractAsyncContextManager[Process]:
+    return service("notifier", **settings)
+
+
 @asynccontextmanager
-async def notifier(**settings: str) -> AsyncGenerator[Process]:
+async def service(verb: str, **settings: str) -> AsyncGenerator[Process]:
     """One process, from its line that it is ready until it was told to stop."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "waterclock.cli", "notifier"),
+        *(sys.executable, "-m", "waterclock.cli", verb),
         env=env | {f"{PREFIX}{name}": value for name, value in settings.items()} | {"OPS_SECRET": KEY},
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,

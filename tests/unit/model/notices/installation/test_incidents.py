@@ -9,11 +9,12 @@ from msgspec.structs import replace
 
 from tests.unit.model.notices.installation.test_signs import NOW, WELL, seen
 from waterclock.model.notices.installation.findings import Patience
-from waterclock.model.notices.installation.incidents import KEPT_MOST, Standing, joined, judge_installation
+from waterclock.model.notices.installation.incidents import KEPT_MOST, QUIET_MS, Standing, joined, judge_installation
 from waterclock.model.notices.installation.looks import PartitionLook
 from waterclock.model.notices.notice import Notice
 from waterclock.model.notices.rule_book import RuleBook
 from waterclock.model.notices.rules import Match, NoticeRules, Rule
+from waterclock.model.positions import Position
 
 CLOCK = Rule(name="clock", on=("clock", "recovered"), channels=("oncall",))
 OTHER = Rule(name="other", on=("failed",), channels=("oncall", "ops"))
@@ -24,10 +25,11 @@ LEADERLESS = replace(WELL, led_until=NOW - 1)
 class Watch:
     """A notifier that looks once a second."""
 
-    def __init__(self, *rules: Rule, standing: Standing | None = None) -> None:
+    def __init__(self, *rules: Rule, standing: Standing | None = None, quiet: int = 0) -> None:
         self.book = RuleBook(NoticeRules(rules=rules or (CLOCK, OTHER)))
         self.standing = standing or Standing()
         self.at = 0
+        self.quiet = quiet
         self._patience = Patience(gap=GAP)
 
     def look(self, *partitions: PartitionLook, seconds: int = 1, **more: Any) -> list[Notice]:
@@ -41,7 +43,7 @@ class Watch:
         self.at += 1
         look = seen(*partitions, at=float(self.at), clock=NOW + 1000 * self.at, **more)
         findings = self._patience.findings(look, AFTER)
-        notices, self.standing = judge_installation(self.book, self.standing, findings, look.clock)
+        notices, self.standing = judge_installation(self.book, self.standing, findings, look.clock, quiet=self.quiet)
         return notices
 
 
@@ -200,3 +202,26 @@ def test_of_many_incidents_the_last_are_kept_and_no_id_comes_again() -> None:
     again = [one.id for one in watch.look(dead={"c1": "x"})]
     assert len(again) == 1
     assert again[0] not in ids
+
+
+def test_while_one_of_two_sees_it_it_is_not_over() -> None:
+    here, there = Watch(quiet=QUIET_MS), Watch(quiet=QUIET_MS)
+    told = here.look(LEADERLESS, seconds=31)
+    there.at = here.at
+    for _ in range(120):  # one of them does not reach what the other does
+        there.standing = here.standing
+        told += there.look()
+        here.standing = there.standing
+        told += here.look(LEADERLESS)
+    assert said(told) == [("clock", "clock", "noLeader")]
+    assert here.look(seconds=4) == []
+    assert said(here.look(seconds=3)) == [("recovered", "clock", "noLeader")]
+
+
+def test_who_begins_to_look_does_not_take_for_over_what_he_cannot_see_yet() -> None:
+    stuck = replace(WELL, last=Position(0, 1, 12))
+    here = Watch()
+    assert said(here.look(stuck, seconds=32)) == [("clock", "clock", "notProjected")]
+    there = Watch(standing=here.standing)
+    assert there.look(stuck, seconds=60) == []
+    assert said(there.look(replace(stuck, projected=stuck.last))) == [("recovered", "clock", "notProjected")]

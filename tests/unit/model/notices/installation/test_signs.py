@@ -123,4 +123,10 @@ def test_a_trouble_is_over_only_by_a_look_that_would_have_seen_it(look: Look, kn
     troubles: tuple[Trouble, ...] = (
         "halted", "noLeader", "overdue", "notProjected", "undecided", "noExecutor", "channel",
     )  # fmt: skip
-    assert {trouble for trouble in troubles if is_known(Subject(trouble), look)} == known
+    assert {trouble for trouble in troubles if is_known(Subject(trouble), look, look)} == known
+
+
+@pytest.mark.parametrize("before", [None, seen(SILENT), seen(WELL, store_silent="no", dead=None)])
+def test_what_takes_two_looks_is_not_known_to_be_over_by_the_first(before: Look | None) -> None:
+    assert not is_known(Subject("notProjected"), before, seen(WELL))
+    assert is_known(Subject("undecided"), before, seen(WELL))

@@ -11,6 +11,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     look: float = 1.0  # from one look to the next
     patience: float = 1.5  # that the log, or Postgres, has to answer
     gap: float = 6.0  # from one look to the next, at most: else nobody knows what was between them
+    quiet: float = 5.0  # without a sign of it until it is over, whoever looks
     executors: float = 3.0  # from one count of what lies aside to the next
     dead_after: float = 600.0  # a channel that delivers nothing
     behind: float = 30.0  # at most, while the heartbeat is sent

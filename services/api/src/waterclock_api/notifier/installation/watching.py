@@ -82,7 +82,8 @@ class Watcher:
         return joined(stored, self._standing) if self._is_ahead else stored
 
     def _judged(self, known: Standing, findings: Findings) -> Judged:
-        return judge_installation(self._source.book(), known, findings, self._clock.now_ms())
+        now, quiet = self._clock.now_ms(), round(self._pace.quiet * 1000)
+        return judge_installation(self._source.book(), known, findings, now, quiet=quiet)
 
 
 def _count(judged: Judged) -> None:

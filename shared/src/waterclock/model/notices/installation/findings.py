@@ -27,10 +27,11 @@ class Findings(NamedTuple):
 
     told: Mapping[Subject, Finding]
     lasting: frozenset[Subject]
+    before: Look | None
     look: Look
 
     def is_over(self, subject: Subject) -> bool:
-        return subject not in self.lasting and is_known(subject, self.look)
+        return subject not in self.lasting and is_known(subject, self.before, self.look)
 
 
 class Patience:
@@ -61,7 +62,7 @@ class Patience:
             if one.subject.trouble in _AT_ONCE or look.at - began >= after:
                 ripe[one.subject].append(one._replace(since=since))
         told = {subject: _finding(subject, found, len(look.partitions)) for subject, found in ripe.items()}
-        return Findings(told, frozenset(one.subject for one in signs), look)
+        return Findings(told, frozenset(one.subject for one in signs), before, look)
 
 
 def _finding(subject: Subject, signs: Sequence[Sign], partitions: int) -> Finding:

@@ -22,6 +22,8 @@ from waterclock.model.notices.rule_book import RuleBook
 from waterclock.model.notices.rules import Rule
 
 KEPT_MOST = 500
+QUIET_MS = 5_000
+"""It is over when nobody has seen it for so long: not all need to see the same, and who sees it tells the others so."""
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -42,6 +44,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     about: str = ""
     said: str = ""
     is_over: bool = False
+    seen: int = 0  # when somebody saw it last, about
     told: tuple[Told, ...] = ()
 
     @property
@@ -62,15 +65,21 @@ class Judged(NamedTuple):
     standing: Standing
 
 
-def judge_installation(book: RuleBook, standing: Standing, findings: Findings, at: int) -> Judged:
-    """What is to be told now. `at`: our clock, ms."""
+def judge_installation(
+    book: RuleBook, standing: Standing, findings: Findings, at: int, *, quiet: int = QUIET_MS
+) -> Judged:
+    """What is to be told now. `at`: our clock, ms. `quiet`: for how long nobody sees what is over, ms."""
     notices: list[Notice] = []
     incidents = {one.subject: one for one in standing.incidents}
     for subject, found in sorted(findings.told.items()):
         incident = _open(incidents.get(subject), subject, found, standing.forgotten)
         incidents[subject] = _told(book, incident, at, notices)
     for subject, incident in incidents.items():
-        if not incident.is_over and findings.is_over(subject):
+        if incident.is_over:
+            continue
+        if subject in findings.lasting and at - incident.seen >= quiet // 3:
+            incidents[subject] = replace(incident, seen=at)
+        elif findings.is_over(subject) and at - incident.seen >= quiet:
             notices += _recoveries(book, incident, at)
             incidents[subject] = replace(incident, is_over=True)
     return Judged(notices, _kept(incidents, standing.forgotten))
@@ -93,7 +102,7 @@ def _with(one: Incident, other: Incident) -> Incident:
         return one
     further = {each.rule: each for each in other.told}
     told = tuple(max((each, further.pop(each.rule, each)), key=lambda said: said.reminders) for each in one.told)
-    return replace(one, told=_in_order((*told, *further.values())))
+    return replace(one, told=_in_order((*told, *further.values())), seen=max(one.seen, other.seen))
 
 
 def _in_order(told: Iterable[Told]) -> tuple[Told, ...]:

@@ -64,21 +64,27 @@ def signs_of(before: Look | None, look: Look) -> Iterator[Sign]:
         yield Sign(Subject("channel", channel), None, look.clock, said)
 
 
-def is_known(subject: Subject, look: Look) -> bool:
-    """Whether a look that has no sign of it says that it is over."""
+def is_known(subject: Subject, before: Look | None, look: Look) -> bool:
+    """Whether a look that has no sign of it says that it is over: that it would have been seen."""
     match subject.trouble:
         case "channel":
             return look.dead is not None
         case "halted":
             return True
-        case "notProjected" | "undecided":
-            return look.store_silent is None and _answered(look)
+        case "notProjected":  # which takes two looks to be seen
+            return before is not None and all(map(_answered_whole, (before, look)))
+        case "undecided":
+            return _answered_whole(look)
         case "noExecutor":
             return all(one.lacked is not None for one in look.partitions)
         case "overdue":
             return _answered(look) and all(one.led_until > one.now for one in look.partitions)
         case _:
             return _answered(look)
+
+
+def _answered_whole(look: Look) -> bool:
+    return look.store_silent is None and _answered(look)
 
 
 def _answered(look: Look) -> bool:
