@@ -150,6 +150,9 @@ BOARDS: dict[str, tuple[str, list[tuple[str, str, list[Query], str | None]]]] = 
         ("Oldest message that waits", "s", [greatest(f"{W}notice_outbox_oldest_seconds", "channel")], None),
         ("Channels that deliver nothing", "s", [greatest(f"{W}notice_channel_failing_seconds", "channel")], None),
         ("Heartbeats", "ops", [rate(f"{W}heartbeats_total", "outcome")], None),
+        ("Events published", "ops", [rate(f"{W}published_events_total")], None),
+        ("Last event published, age", "s",
+         [(f"time() - min by (partition) ({W}published_event_timestamp_seconds)", "{{partition}}")], None),
     ]),
     "projector": ("Projector", [
         LAG,
