@@ -43,10 +43,12 @@ class Stage:
         self.reasons: asyncio.Queue[str] = asyncio.Queue()
 
     @asynccontextmanager
-    async def projecting(self, *, keeping: Keeping | None = None, log: Log | None = None) -> AsyncGenerator[None]:
+    async def projecting(
+        self, *, keeping: Keeping | None = None, log: Log | None = None, within: float = DEADLINE
+    ) -> AsyncGenerator[None]:
         """One more projector, until it has stopped as asked."""
         stop = asyncio.Event()
-        async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(within), asyncio.TaskGroup() as tasks:
             tasks.create_task(
                 service.run(
                     log or self.log,
