@@ -9,10 +9,14 @@ import pytest
 
 from tests.integration.notifier.standing import PACE, SOON, lead, notices_of, reasons, watching
 from tests.integration.notifier.test_notifier import Receiver, created, run, until, written
-from tests.integration.stage import append, staged
+from tests.integration.stage import Stage, append, staged
+from waterclock.kit.telemetry import catalog
+from waterclock.kit.telemetry.catalog import exposed
 from waterclock_api.notifier.delivery.channels import Channel
 from waterclock_api.notifier.delivery.notice_details import ChannelTest, DigestDetails, NoticeDetails
 from waterclock_api.notifier.delivery.outcome import Again, Dead, Outcome
+from waterclock_api.notifier.metrics import Measured
+from waterclock_api.notifier.service import Notifier
 
 RULES = """
 channels:
@@ -37,6 +41,20 @@ class TwoReceivers(Receiver):
         if channel.name == "ops":
             return await super().__call__(channel, told)
         return self.refusal or await super().__call__(msgspec.structs.replace(channel, name="ops"), told)
+
+
+async def numbers(stage: Stage, work: Notifier) -> tuple[float, bool, bool]:
+    """What metrics say: how far judging is behind; whether messages wait for the channel, and whether it fails."""
+    exposition = exposed("notifier")
+    measured = Measured(stage.log, stage.pool, look=lambda: work.watcher.look, channels=work.source.channels)
+    measured.told_by(exposition)
+    await exposition.look()
+    waits, fails = (gauge.series["dead",] > 0 for gauge in (catalog.OUTBOX_AGE, catalog.CHANNEL_FAILING))
+    return catalog.JUDGED_LAG.series["0",], waits, fails
+
+
+async def is_well(stage: Stage, work: Notifier) -> bool:
+    return await numbers(stage, work) == (0.0, False, False)
 
 
 @pytest.mark.parametrize("refusal", [Again(said="no answer"), Dead(said="gone")])
@@ -65,8 +83,10 @@ async def test_a_dead_channel_is_told_on_the_others_and_by_the_probe_and_so_is_i
             assert (told.rule, told.explain) == ("both", refusal.said)
             await until(lambda: work.dead_channels == {"dead": refusal.said}, within=SOON, what="the probe")
             assert work.lacking is None
+            assert await numbers(stage, work) == (0.0, isinstance(refusal, Again), True)
 
             receiver.refusal = None
             await append(stage, [*run(2, fails=False), *run(3, fails=True)])
             await until(lambda: OVER in reasons(receiver), within=SOON, what="that it delivers again")
+            await until(lambda: is_well(stage, work), within=SOON, what="that the metrics say so")
             assert [kind for kind, what in reasons(receiver) if what == "channel dead"] == ["clock", "recovered"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -81,19 +83,26 @@ async def test_an_instant_that_its_leader_does_not_decide_is_told(
         assert told.since_ms == due
 
 
-async def test_while_redis_is_away_it_is_told_and_then_each_that_is_over(
-    own_valkey: OwnValkey, key_prefix: str, migrated_postgres_url: str, tmp_path: Path
+@pytest.mark.parametrize("how", ["is killed", "stands still"])
+async def test_while_redis_is_away_it_is_told_and_then_that_it_is_over(
+    own_valkey: OwnValkey, key_prefix: str, migrated_postgres_url: str, tmp_path: Path, how: str
 ) -> None:
     receiver, server, halted = Receiver(), await own_valkey(), ("clock", "halted")
     async with staged(server.url, key_prefix, migrated_postgres_url) as stage, stage.projecting():
         await stage.ready.wait()
         await lead(stage.log)
         async with watching(stage, rules_in(tmp_path), receiver):
-            await server.kill()
+            if how == "is killed":
+                await server.kill()
+            else:
+                os.kill(server.pid, signal.SIGSTOP)
             await tells(receiver, halted)
             [told] = notices_of(receiver)
             assert told.explain
-            await server.start()
+            if how == "is killed":
+                await server.start()
+            else:
+                os.kill(server.pid, signal.SIGCONT)
             await eventually(lambda: leads(stage.log))
             await tells(receiver, halted, over(halted))
 

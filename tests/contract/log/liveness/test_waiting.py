@@ -21,9 +21,10 @@ from waterclock.log.liveness.waiting import (
     WaitingRuns,
     demand_of,
     head_in,
+    lacked_in,
     waiting_in,
 )
-from waterclock.model.events import QueuePaused
+from waterclock.model.events import QueuePaused, QueueResumed
 
 ODD = 'say "hi" \\ a:b Übung ⏰'
 
@@ -162,3 +163,22 @@ def test_demand_adds_up_partitions_and_names_and_takes_the_longest_wait() -> Non
     assert demand_of([one, other], "q", [names]) == Demand(6, 4, 60)
     assert demand_of([one, other], "q", [names, names, frozenset({"b"})]) == Demand(7, 4, 90)
     assert demand_of([one, other], "q", [frozenset({"c"})]) == Demand(0, 0, None)
+
+
+async def test_what_lies_aside_is_lacked_where_no_live_session_has_it_and_all_say_what_they_have(log: Log) -> None:
+    await create(log)
+    await join(log, "a", body=None, executors=announced(["a"]))
+    await ask(log, *(wish(number, target="b") for number in (1, 2)), wish(3, target=ODD))
+    assert await lacked_in(log, 0) == {}  # no session has met them yet
+    await grab(log, 1, slots=5, session="a")
+    assert await lacked_in(log, 0) == {"b": 2, ODD: 1}
+
+    await join(log, "b", body=None, executors=announced(["b"]))
+    assert await lacked_in(log, 0) == {ODD: 1}
+    await set_paused(log, command=Command(id="p"), event=QueuePaused(queue="default"))
+    assert await lacked_in(log, 0) == {}
+    await set_paused(log, command=Command(id="r"), event=QueueResumed(queue="default"))
+    assert await lacked_in(log, 0) == {ODD: 1}
+
+    await join(log, "old", body=None)
+    assert await lacked_in(log, 0) == {}

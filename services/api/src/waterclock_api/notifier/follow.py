@@ -72,7 +72,6 @@ class Follower:
         while True:
             try:
                 async with await connect_anew(self._pool, work=f"judge {self.partition}") as connection:
-                    await connection.execute(statement("end_when_stalled"), {"ms": STALLED_MS})
                     async for _ in self._judged(connection):
                         pause = BACK_OFF[0]
                         outage.over()
@@ -85,6 +84,7 @@ class Follower:
     async def _judged(self, connection: Connection) -> AsyncGenerator[None]:
         """Judge on and on; yields whenever all that is archived is judged."""
         self.place = await begin(connection, self.partition, self._log.partitions, self._book())
+        await _end_when_stalled(connection, STALLED_MS)
         with self._projected.hear(self.partition) as heard:
             while True:
                 heard.clear()
@@ -174,6 +174,7 @@ class Follower:
         """Events are missing: what was open is taken anew from the present."""
         assert self.place is not None
         after = self.place
+        await _end_when_stalled(connection, 0)  # to take all jobs anew takes its time
         async with one_moment(connection), connection.transaction():
             places = await places_of_all(connection, self._partitions)
             through = places[self.partition]
@@ -181,6 +182,7 @@ class Follower:
             assert through >= at
             now = await snapshot.read(connection, {self.partition: through}, partitions=self._log.partitions)
             await self._judge(connection, [Hole(after=after, through=through, at=when, snapshot=now)], through)
+        await _end_when_stalled(connection, STALLED_MS)
         _log.warning("events missing in the archive", extra={"partition": self.partition, "after": str(after)})
 
     async def _until_due(self, connection: Connection) -> float:
@@ -242,3 +244,7 @@ class Follower:
                     await facts.keep_reading(connection, reading)
             if len(judged.changes) < facts.DUE_AT_ONCE:
                 return
+
+
+async def _end_when_stalled(connection: Connection, ms: int) -> None:
+    await connection.execute(statement("end_when_stalled"), {"ms": ms})
