@@ -13,6 +13,9 @@ from tests.e2e.conftest import BE_TOLD, RECEIVER
 from tests.support.commands import path_with_commands
 from tests.support.installation import Installation, clean_environment
 from tests.support.pages import blocks
+from waterclock_api.notifier.delivery.apprise_sender import AppriseSender
+from waterclock_api.notifier.delivery.channels import AppriseTarget
+from waterclock_dev.notices import telling
 
 RULES, PROGRAM, COMMANDS, TRY, PROMISE = blocks(BE_TOLD)
 JOB = "reports/nightly"
@@ -74,7 +77,7 @@ def typed(installation: Installation, path: str, text: str) -> str:
 def shape(message: str) -> list[str]:
     """The lines of a message, without what differs from one to the next."""
     plain = re.sub(r"\w{3} \d+ \w{3} \d{4}, [\d:]+ UTC|http://[\d.:]+", "…", message)
-    return re.sub(r"[\w]{10,}-[\w]{10,}|\b\d+-\d+-\d+\b", "…", plain).replace(JOB, OURS).splitlines()
+    return re.sub(r"[\w]{10,}-[\w]{10,}|\b\d+-\d+-\d+\b", "…", plain).replace(JOB, OURS).strip().splitlines()
 
 
 def test_the_page_leads_from_nothing_to_a_message(installation: Installation, receiver: Receiver, path: str) -> None:
@@ -114,3 +117,11 @@ def test_who_is_told_is_said_and_the_notifier_is_in_dev_json(installation: Insta
     assert f"  Notices   sent after {installation.folder / 'notices.yaml'}" in installation.said
     assert "notifier" in installation.record.pids
     assert installation.record.metrics["notifier"].endswith("/metrics")
+
+
+async def test_the_addresses_of_the_page_are_ones_that_a_notifier_takes(tmp_path: Path) -> None:
+    shown = re.findall(r"^- \*\*.+?`(\w+://[^`]+)`", BE_TOLD.read_text(), re.MULTILINE)
+    assert [one.partition(":")[0] for one in shown] == ["ntfy", "slack", "mailtos"]
+    services = telling(tmp_path / "notices.yaml", {}, url="http://127.0.0.1:8080")["WATERCLOCK_NOTICES_SERVICES"]
+    targets = [AppriseTarget(address=one) for one in shown]
+    assert await AppriseSender(services.split(",")).flaws(targets, deadline=30) == [None] * len(shown)
