@@ -62,6 +62,7 @@ PAIRS: list[tuple[Any, Any]] = [
     (models.Notice, notices.Notice),
     (models.NoticeDelivery, notices.NoticeDelivery),
     (models.Mute, mutes.Mute),
+    (models.Mute, mutes.Mute),
     (models.RehearsedNotices, notices.RehearsedNotices),
     (models.RehearsedNotice, notices.RehearsedNotice),
     (models.NoticeCount, notices.NoticeCount),
