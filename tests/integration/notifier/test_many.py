@@ -11,7 +11,7 @@ import pytest
 from tests.integration.notifier.receiver import LOOPBACK, http_receiver
 from tests.integration.notifier.test_notifier import created, run, until, written
 from tests.integration.notifier.test_process import heard, notifier
-from tests.integration.stage import append, staged
+from tests.integration.stage import append, append_at_once, staged
 from waterclock.kit.clock import SystemClock
 from waterclock.model.definition import Definition
 from waterclock.model.events import JobCreated, RunFailed, RunRequested, RunStarted, StoredEvent
@@ -69,12 +69,12 @@ async def test_ten_thousand_jobs_that_fail_at_once_are_few_messages(
         staged(redis_url, key_prefix, migrated_postgres_url) as stage,
         stage.projecting(within=2 * WITHIN),
     ):
-        await append(stage, jobs(MANY))
+        await append_at_once(stage, jobs(MANY))
         await stage.projected()
         async with notifier(**settings(redis_url, key_prefix, migrated_postgres_url, tmp_path, receiver.url)) as work:
             before = peak_mib(work)
             began = SystemClock().monotonic()
-            await append(stage, failures(MANY))
+            await append_at_once(stage, failures(MANY))
             await stage.projected()
             projected = SystemClock().monotonic() - began
 
@@ -103,7 +103,7 @@ async def test_a_long_past_is_told_by_nobody_at_the_first_start(
         staged(redis_url, key_prefix, migrated_postgres_url) as stage,
         stage.projecting(within=2 * WITHIN),
     ):
-        await append(stage, [created(), *jobs(MANY), *failures(MANY)])
+        await append_at_once(stage, [created(), *jobs(MANY), *failures(MANY)])
         await stage.projected()
         async with notifier(**settings(redis_url, key_prefix, migrated_postgres_url, tmp_path, receiver.url)) as work:
             assert peak_mib(work) < MOST_MIB
