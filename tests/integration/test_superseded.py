@@ -25,7 +25,7 @@ from tests.support.servers import OwnValkey
 from waterclock.log import gates, tail
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.commands.names import reserve_name
-from waterclock.log.connection.errors import Halted, LogError, LogUnavailable, Superseded
+from waterclock.log.connection.errors import Halted, LogError, LogRefuses, LogUnavailable, Superseded
 from waterclock.log.connection.floors import NAMES
 from waterclock.log.gates import gate_of
 from waterclock.log.liveness.sessions import join
@@ -367,6 +367,34 @@ async def test_only_the_projector_is_led_to_the_promoted_replica(places: Places)
             await join(right, build.WORKER + "-2", body=None)
             grants = (await build.grab(right, 1, session=build.WORKER + "-2")).grants
             assert {grant.run_id for grant in grants} == places.acked
+
+
+async def test_a_repair_that_is_refused_uses_no_epoch_and_puts_off_nothing(lone: Lone, tmp_path: Path) -> None:
+    """A12: the server lost its end, and takes no writes until its replica is back."""
+    server, stage = lone
+    async with await connect_anew(stage.pool) as connection:
+        async with stage.projecting():
+            await stage.ready.wait()
+            damage.copy(server.program.data, tmp_path / "copy")
+            await build.create(stage.log)
+            await stage.projected()
+        await server.kill()
+        damage.restore(server.program.data, tmp_path / "copy")
+        await server.start()
+        await ask(server, "CONFIG", "SET", "min-replicas-to-write", "1")
+        reservations, refused = Reservations(), 0
+        while refused < 3:
+            with pytest.raises(LogUnavailable) as error:
+                await ensure_open(stage.log, connection, 0, reservations=reservations)
+            refused += isinstance(error.value, LogRefuses)
+        await ask(server, "CONFIG", "SET", "min-replicas-to-write", "0")
+
+        await ensure_open(stage.log, connection, 0, reservations=reservations)
+
+        assert (await gate_of(stage.log, 0)).epoch == 2
+    assert [
+        one.event for one in await tail.entries_back(stage.log, 0, None, count=1) if isinstance(one.event, LogForked)
+    ]
 
 
 async def test_a_live_process_keeps_an_epoch_from_beginning_again(lone: Lone, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ or of one that has forgotten. It is halted at once, and opened only when nobody 
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from waterclock.log.client import Log
 from waterclock.log.connection.errors import LogUnavailable, StaleEpoch, StaleRepair, TailMoved
@@ -187,8 +188,17 @@ class _Opening:
         carried = await carry_kept(log, connection, partition, epoch=epoch, forked=ends.forked)
         try:
             if fork is not None:
-                reserved.begun(partition)
-                await repair(log, connection, partition, ends, fork, epoch=epoch, carried=carried, tell=self._tell)
+                await repair(
+                    log,
+                    connection,
+                    partition,
+                    ends,
+                    fork,
+                    epoch=epoch,
+                    carried=carried,
+                    begun=partial(reserved.begun, partition),
+                    tell=self._tell,
+                )
             else:
                 tail = ends.end.entry if ends.end is not None else ""
                 await open_partition(log, partition, epoch=epoch, expect_tail=tail, with_names=False)

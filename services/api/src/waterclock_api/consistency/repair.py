@@ -40,17 +40,18 @@ async def repair(
     *,
     epoch: int,
     carried: Kept | None = None,
+    begun: Callable[[], None] | None = None,
     tell: Tell | None = None,
 ) -> None:
     """Repair a partition whose stream does not hold the archive's last entry, and open it in `epoch`.
 
     `fork`: how the two differ. What is dropped is kept before (`store.dropped`). `carried`: what earlier repairs have
-    dropped that counts with this one.
+    dropped that counts with this one. `begun` is called unless the log refuses the repair, and does nothing.
 
     Raises:
         StaleRepair, StaleEpoch, TailMoved, Overtaken: another got in between.
     """
-    work = await Repair.begin(log, partition, epoch=epoch)
+    work = await Repair.begin(log, partition, epoch=epoch, begun=begun)
     async with known(connection, partition, partitions=log.partitions, restored=log.restored) as archive:
         if await archive.position() != ends.archived:
             raise Overtaken(f"Partition {partition} has been archived beyond {ends.archived} in the meantime.")

@@ -19,7 +19,7 @@ from waterclock.log.client import Log
 from waterclock.log.commands.bodies import Body, body_of, part
 from waterclock.log.commands.jobs import StoredJob, kept
 from waterclock.log.commands.names import put_names
-from waterclock.log.connection.errors import StaleRepair, TailMoved
+from waterclock.log.connection.errors import LogFull, LogRefuses, StaleRepair, TailMoved
 from waterclock.log.connection.scripts import Script
 from waterclock.log.records import End, Record
 from waterclock.log.recovery.opening import open_names_with_the_last, prepare_names
@@ -99,10 +99,21 @@ class Repair:
         self._clock = 0
 
     @classmethod
-    async def begin(cls, log: Log, partition: int, *, epoch: int) -> Repair:
-        """Begin anew, whatever another repair has done. `epoch` is reserved for this one, and later than any before."""
+    async def begin(cls, log: Log, partition: int, *, epoch: int, begun: Callable[[], None] | None = None) -> Repair:
+        """Begin anew, whatever another repair has done. `epoch` is reserved for this one, and later than any before.
+
+        `begun` is called unless the log has refused it, and done nothing: then the epoch was not used.
+        """
         repair = cls(log, partition, epoch, await log.run_id(log.keys.partition(partition, "meta")))
-        await repair._call(begins=True)
+        is_refused = False
+        try:
+            await repair._call(begins=True)
+        except (LogRefuses, LogFull):
+            is_refused = True
+            raise
+        finally:
+            if begun is not None and not is_refused:
+                begun()
         await prepare_names(log)
         return repair
 
