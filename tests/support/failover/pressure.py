@@ -111,9 +111,14 @@ class Pressure(Asking):
                 cursor = {"cursor": following}
 
     async def ledger(self) -> list[str]:
-        """What the API finds wrong with the instants of all that time."""
+        """What the API finds wrong with the instants of all that time; asked again while it is too busy to tell."""
+        deadline = time.monotonic() + PATIENCE
         async with self._client() as client:
-            answer = await client.get("/ledger/verify")
+            while True:
+                answer = await client.get("/ledger/verify")
+                if answer.status_code != UNAVAILABLE or time.monotonic() > deadline:
+                    break
+                await asyncio.sleep(PACE)
         return [] if answer.is_success and answer.json()["ok"] else [f"ledger verify: {answer.text[:1500]}"]
 
     def accepted_since(self, moment: float) -> set[str]:
