@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
+import pytest
 from redis.exceptions import ConnectionError as ConnectionLost
 
 from tests.contract.log.build import QUEUES, create, events_of, open_all, run_of, tags_of, wish
@@ -71,6 +72,16 @@ async def test_a_wish_meets_the_runs_of_those_before_it(log: Log) -> None:
     answers = await request_all(log, 0, [asked(number, overlap="cancel_other") for number in (1, 2, 3)])
     assert all(isinstance(answer, Requested) for answer in answers)
     assert await tags_since_created(log) == [*("run.requested", "run.cancelled") * 2, "run.requested"]
+
+
+async def test_what_comes_when_the_process_stops_is_refused_each_time(log: Log) -> None:
+    await create(log)
+    async with asyncio.TaskGroup() as tasks:
+        batches = RequestBatches(log, tasks)
+    for number in (1, 2):
+        with pytest.raises(LogUnavailable, match="stopping"):
+            await batches.request(wish(number), command=Command(id=f"ask {number}"))
+    assert await tags_since_created(log) == []
 
 
 async def test_what_comes_at_once_goes_in_one_call(log: Log) -> None:

@@ -32,7 +32,7 @@ class _Asked(NamedTuple):
 
 
 class RequestBatches:
-    """The requests of one process; `tasks` must outlive them."""
+    """The requests of one process; what comes when `tasks` have ended is refused."""
 
     def __init__(
         self, log: Log, tasks: asyncio.TaskGroup, requested: Callable[[Requested], None] | None = None
@@ -48,6 +48,7 @@ class RequestBatches:
 
         Raises:
             UnknownQueue: no such queue.
+            LogUnavailable: no answer, or the process is stopping.
         """
         await check_queue(self._log, request.queue)
         partition = self._log.partition_of(request.run_id)
@@ -57,8 +58,17 @@ class RequestBatches:
             self._waiting[partition].append(asked)
         else:
             self._waiting[partition] = [asked]
-            self._tasks.create_task(self._send(partition), name=f"request runs in {partition}")
+            self._begin(partition)
         return await asked.granted
+
+    def _begin(self, partition: int) -> None:
+        sending = self._send(partition)
+        try:
+            self._tasks.create_task(sending, name=f"request runs in {partition}")
+        except RuntimeError as error:  # the group has ended
+            sending.close()
+            del self._waiting[partition]
+            raise LogUnavailable("This process is stopping.") from error
 
     async def _send(self, partition: int) -> None:
         """Until nothing waits."""
