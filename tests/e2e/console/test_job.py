@@ -129,9 +129,13 @@ async def test_what_is_known_already_is_not_waited_for(
     page = await opened(installation, open_page, "jobs?q=tides")
     link = page.get_by_role("link", name="tides", exact=True)
     await expect(link).to_be_visible()
-    async with held(page, "**/detail"), page.expect_request("**/schedules/preview"):
-        await link.click()  # the list has told the schedule
+    async with held(page, "**/detail"):
+        await link.click()  # the list has told its name and schedule
+        await expect(page.get_by_role("heading", level=1)).to_have_text("harbour/tides")
+        await filled(page)
+        await channel(page).focus()
     await expect(page.get_by_text("Fires every second")).to_be_visible()
+    await expect(channel(page)).to_be_focused()
     async with held(page, "**/schedules/preview"):
         await page.goto(f"{installation.record.api}/console/jobs/{job['id']}?span=day")
         await filled(page)  # how much of it is shown does not depend on how often it fires
