@@ -58,7 +58,7 @@ async def _notify(stop: asyncio.Event) -> None:
     async with sender_of(own, f"{here.address} {here.prefix}", clock) as sender:
         source = await _source(own, sender)
         log = await Log.connect(settings, role="notifier", only_reads=True)
-        readiness, exposition = _Readiness(source), exposed("notifier")
+        readiness, exposition = Readiness(source), exposed("notifier")
         try:
             async with (
                 served(own.host, own.health_port, readiness.report, exposition),
@@ -80,7 +80,7 @@ async def _notify(stop: asyncio.Event) -> None:
             await log.close()
 
 
-async def _work(notifier: Notifier, readiness: _Readiness, stop: asyncio.Event) -> None:
+async def _work(notifier: Notifier, readiness: Readiness, stop: asyncio.Event) -> None:
     readiness.work, readiness.lacking = notifier, None
     reread = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reread.set)
@@ -115,7 +115,7 @@ async def _source(own: NotifierSettings, sender: Sender) -> RulesSource:
         raise Unfit(f"WATERCLOCK_NOTICES: {error}") from error
 
 
-class _Readiness:
+class Readiness:
     def __init__(self, source: RulesSource) -> None:
         self.lacking: str | None = "starting"
         self.work: Notifier | None = None

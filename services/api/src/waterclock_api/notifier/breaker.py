@@ -102,9 +102,9 @@ class Breaker:
         """Make known by which name the breaker disables, before it does; what keeps it from disabling."""
         if self._actor is None:
             me = await client.send(endpoints.get_me())
-            if me.name is None or me.kind not in _SCHEMES:
+            if me.name is None or me.kind == "anybody":
                 return "the API asks for no credentials, so that the breaker could not be told from others"
-            actor = f"{_SCHEMES[me.kind]}:{me.name}"
+            actor = f"{'jwt' if me.kind == 'token' else me.kind}:{me.name}"  # as events spell it
             async with self._pool.connection() as connection:
                 await trips.note_breaker(connection, actor)
             self._actor = actor
@@ -125,7 +125,3 @@ class Breaker:
                     wait = min(LONGEST_PAUSE, back_off(one.tries + 1, fraction(), asked=after))
                     await trips.postpone(connection, trip, claim, after=wait, said=said)
                     _log.error("job not disabled yet", extra=told | {"reason": said, "again_in": round(wait)})
-
-
-_SCHEMES = {"key": "key", "token": "jwt"}
-"""Of callers: as `GET /me` says them, and as events do."""

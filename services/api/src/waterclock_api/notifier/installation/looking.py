@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 from waterclock.kit.clock import Clock
@@ -19,6 +20,9 @@ from waterclock.store.notices import deliveries, facts, standing
 from waterclock_api.consistency.lag import places_of_all
 from waterclock_api.notifier.installation.kept_connection import KeptConnection, StoreSilent
 from waterclock_api.notifier.installation.pace import Pace
+
+LANES = 4
+"""Partitions of one server that are looked at at once."""
 
 
 class Stored(NamedTuple):
@@ -76,16 +80,18 @@ class Looker:
         )
 
     async def _group(self, partitions: tuple[int, ...]) -> list[PartitionLook]:
-        """Partitions of one server, one after the other: where it does not answer, the others do not."""
-        found: list[PartitionLook] = []
+        """Partitions of one server: where it does not answer in time, the rest are silent."""
+        found: dict[int, PartitionLook] = {}
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._pace.patience), asyncio.TaskGroup() as tasks:
+                for lane in range(LANES):
+                    tasks.create_task(self._lane(partitions[lane::LANES], found), name=f"look at partitions {lane}")
         silent = f"Redis does not answer within {self._pace.patience:g} s"
-        try:
-            async with asyncio.timeout(self._pace.patience):
-                for partition in partitions:
-                    found += [await self._partition(partition)]
-        except TimeoutError:
-            found += [PartitionLook(partition=one, silent=silent) for one in partitions[len(found) :]]
-        return found
+        return [found.get(one) or PartitionLook(partition=one, silent=silent) for one in partitions]
+
+    async def _lane(self, partitions: tuple[int, ...], found: dict[int, PartitionLook]) -> None:
+        for one in partitions:
+            found[one] = await self._partition(one)
 
     async def _partition(self, partition: int) -> PartitionLook:
         try:
