@@ -23,6 +23,7 @@ from waterclock.model.notices.draft import Judged
 from waterclock.model.notices.inputs import Hole, Input, Reading, Seen
 from waterclock.model.notices.judge import drop_outdated, judge_all
 from waterclock.model.notices.known import touched
+from waterclock.model.notices.reading import tells_of_jump
 from waterclock.model.notices.rule_book import RuleBook
 from waterclock.model.positions import Position
 from waterclock.store.connection.moment import one_moment
@@ -240,7 +241,7 @@ class Follower:
         while True:
             async with connection.transaction():
                 judged = await self._judge(connection, [reading], reading.last)
-                if judged.notices or judged.trips or judged.broken:
+                if judged.notices or judged.trips or judged.broken or tells_of_jump(reading):
                     await facts.keep_reading(connection, reading)
             if len(judged.changes) < facts.DUE_AT_ONCE:
                 return

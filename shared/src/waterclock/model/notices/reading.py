@@ -67,8 +67,13 @@ def judge_reading(draft: Draft, reading: Reading) -> None:
         _judge(draft, one, place, reading.clock)
 
 
+def tells_of_jump(reading: Reading) -> bool:
+    """Whether the clock has jumped since the reading before."""
+    return reading.expected is not None and reading.clock - reading.expected > TOLERANCE_MS
+
+
 def _jumped(draft: Draft, place: Place, reading: Reading) -> Place:
-    if reading.expected is None or reading.clock - reading.expected <= TOLERANCE_MS:
+    if reading.expected is None or not tells_of_jump(reading):
         return place
     jump = Jump(reading.expected, reading.clock)
     if jump in place.jumps:

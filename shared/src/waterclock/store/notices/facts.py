@@ -138,7 +138,7 @@ async def move(connection: Connection, partitions: int) -> None:
 
 
 async def keep_reading(connection: Connection, reading: Reading) -> None:
-    """Keep a reading by which something was judged."""
+    """Keep a reading by which something was judged, or that tells of a jump of the clock."""
     document = msgspec.json.encode(reading)
     await connection.execute(
         statement("keep_reading"), _place(reading.last) | {"clock": reading.clock, "document": document}
