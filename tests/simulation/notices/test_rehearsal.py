@@ -1,4 +1,4 @@
-"""A rehearsal of a history tells what a notifier tells that looks at the clock after each event, and whenever it did."""
+"""A rehearsal tells what a notifier tells that looks at the clock after each event, and whenever it did."""
 
 from __future__ import annotations
 

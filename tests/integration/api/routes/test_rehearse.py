@@ -14,6 +14,7 @@ from tests.integration.api.rig import JOBS, Rig, Worker, served
 from tests.integration.api.terminal import Terminal
 from tests.support import waiting
 from waterclock.cli.notices.rehearse import rehearse
+from waterclock.kit.randomness import token
 from waterclock.log.clock import server_time
 from waterclock.model.ids import RunId
 from waterclock.model.timestamps import stamp
@@ -158,6 +159,29 @@ async def test_what_was_open_before_is_known_and_not_told(rig: MakeRig) -> None:
         (failed,) = found["items"]
         assert (failed["kind"], failed["runId"], failed["jobName"]) == ("failed", run_id, "kept")
         assert failed["instant"] is not None
+
+
+async def test_all_partitions_are_rehearsed_and_told_in_the_order_of_time(rig: MakeRig) -> None:
+    async with rig(partitions=2) as api:
+        worker = await api.worker()
+        jobs: dict[int, str] = {}
+        while len(jobs) < 2:
+            job_id = (await api.create(jobName=f"shaky-{len(jobs)}-{token(6)}", retry={"maxAttempts": 1}))["id"]
+            jobs[api.log.partition_of(job_id)] = job_id
+        begun = await now(api)
+        for partition in (1, 0, 1):
+            await api.trigger(jobs[partition])
+            await worker.fail(await worker.claim_one(partition), "no")
+            await api.caught_up(partition)
+        rules = EVERYTHING.replace("failed, timedOut", "timedOut").replace("after: 2", "after: 1")
+        found = await rehearsed(api, rules=rules, **{"from": stamp(begun)})
+        assert [one["jobId"] for one in found["items"]] == [
+            jobs[1],
+            jobs[0],
+        ]  # the third is the same trouble as the first
+        first = await rehearsed(api, rules=rules, limit=1, **{"from": stamp(begun)})
+        assert [one["jobId"] for one in first["items"]] == [jobs[1]]
+        assert (first["notices"], first["more"]) == (2, True)
 
 
 @pytest.mark.parametrize(
