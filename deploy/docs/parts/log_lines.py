@@ -198,6 +198,7 @@ MEANING: Mapping[str, Mapping[str, str]] = {
         "heartbeat not delivered": "The receiver of the heartbeat did not take it. It is sent again",
         "heartbeat delivered": "The receiver takes the heartbeat again",
         "notice lost": "Postgres does not respond, and too many notices wait in memory",
+        "mute over: messages sent": "A mute is over, and what it had kept back and still lasts is told",
         "messages muted": "Messages are not sent, because of a mute. They are recorded",
         "messages not sent": "Postgres does not respond: no message is sent",
         "messages sent again": "Messages are sent again",

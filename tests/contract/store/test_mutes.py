@@ -139,6 +139,83 @@ async def test_a_mute_covers_what_is_sent_and_what_came_to_pass_while_it_is_in_f
     assert await states(connection) == {"one": "muted" if is_muted else "waiting"}
 
 
+async def lasting(connection: Connection, *names: str) -> None:
+    """These notices have opened something that lasts."""
+    breaks = ",".join(f'{{"rule":"r","kind":"failed","opened":"{name}"}}' for name in names)
+    await connection.execute(
+        "INSERT INTO notice_facts (key, partition, job_id, document)"
+        " VALUES ('trouble j', 0, 'j', convert_to(%s, 'UTF8'))",
+        [f'{{"fact":"trouble","job":"j","breaks":[{breaks}]}}'],
+    )
+
+
+async def test_what_lasts_is_muted_only_while_a_mute_is_in_force(connection: Connection) -> None:
+    await jobs(connection)
+    await mute(connection, Whose(job_id="j"), PAST)
+    await message(connection, "lasts", minutes_ago=45)
+    await message(connection, "is over", minutes_ago=45)
+    await lasting(connection, "lasts")
+
+    await mutes.settle_waiting(connection)
+    assert await states(connection) == {"lasts": "waiting", "is over": "muted"}
+
+    await mute(connection, Whose(job_group="reports"), NOW, name="another")
+    await mutes.settle_waiting(connection)
+    assert await states(connection) == {"lasts": "muted", "is over": "muted"}
+
+
+async def test_what_lasts_is_released_when_its_mute_is_over_and_by_no_other(connection: Connection) -> None:
+    await jobs(connection)
+    await mute(connection, Whose(job_id="j"))
+    for name in ("lasts", "is over"):
+        await message(connection, name)
+    await message(connection, "reminded", repeats="lasts")
+    await lasting(connection, "lasts")
+    assert await mutes.settle_waiting(connection) == 3
+    await mute(connection, Whose(job_id="another"), PAST, name="another")
+    assert await mutes.release(connection) == 0
+
+    await unmute(connection)
+
+    assert await mutes.release(connection) == 1
+    assert await mutes.settle_waiting(connection) == 0
+    assert await states(connection) == {"lasts": "waiting", "is over": "muted", "reminded": "muted"}
+    assert await mutes.release(connection) == 0
+
+
+async def test_what_another_mute_holds_back_as_well_waits_for_the_end_of_that(connection: Connection) -> None:
+    await jobs(connection)
+    await mute(connection, Whose(job_id="j"))
+    await message(connection, "lasts")
+    await lasting(connection, "lasts")
+    await mutes.settle_waiting(connection)
+    await unmute(connection)
+    await mute(connection, Whose(job_group="reports"), name="another")
+
+    assert await mutes.release(connection) == 1
+    assert await mutes.settle_waiting(connection) == 1
+    rows = await connection.execute("SELECT state, said FROM notice_deliveries")
+    assert await rows.fetchall() == [("muted", "another")]
+
+    await unmute(connection)
+    assert await mutes.release(connection) == 1
+
+
+async def test_a_mute_that_has_been_over_for_a_while_is_looked_at_no_more(connection: Connection) -> None:
+    await jobs(connection)
+    await mute(connection, Whose(job_id="j"))
+    await message(connection, "lasts")
+    await lasting(connection, "lasts")
+    await mutes.settle_waiting(connection)
+    await connection.execute("UPDATE mutes SET unmuted_at = now() - interval '29 seconds'")
+    assert await mutes.release(connection) == 1
+    await connection.execute("UPDATE notice_deliveries SET state = 'muted', said = 'mute'")  # by one that was late
+    await connection.execute("UPDATE mutes SET unmuted_at = now() - interval '31 seconds'")
+    assert await mutes.release(connection) == 1
+    await connection.execute("UPDATE notice_deliveries SET state = 'muted', said = 'mute'")
+    assert await mutes.release(connection) == 0
+
+
 async def test_what_comes_to_pass_after_a_mute_was_ended_is_sent(connection: Connection) -> None:
     await jobs(connection)
     await mute(connection, Whose(job_id="j"))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.log import build
 from tests.integration.notifier.test_notifier import (
     HERE,
     JOB,
@@ -19,14 +18,10 @@ from tests.integration.notifier.test_notifier import (
     run,
     unchecked,
     until,
-    written,
 )
 from tests.integration.stage import Stage, append, staged
 from waterclock.kit.clock import SystemClock
 from waterclock.log.clock import server_time
-from waterclock.log.commands import mutes as log_mutes
-from waterclock.log.commands.idempotency import Command
-from waterclock.log.liveness import sessions
 from waterclock.model.definition import Definition
 from waterclock.model.events import (
     JobCreated,
@@ -38,8 +33,7 @@ from waterclock.model.events import (
     StoredEvent,
 )
 from waterclock.model.ids import JobId, MuteId, RunId
-from waterclock.model.outcomes import Error, RunStatus
-from waterclock.model.positions import Position
+from waterclock.model.outcomes import Error
 from waterclock.model.timestamps import stamp
 from waterclock.store.connection.pool import Connection
 from waterclock.store.notices import mutes
@@ -52,12 +46,6 @@ from waterclock_api.notifier.service import Notifier
 
 __all__ = ["rules"]
 MUTE = MuteId(f"{JOB}-m1")
-REMINDED = """
-channels:
-  ops: {webhook: "https://ops.example/hook", secret: "env:OPS_SECRET"}
-rules:
-  - {name: all, on: [failed, recovered], remind: 1m, channels: [ops]}
-"""
 
 
 @pytest.fixture
@@ -109,11 +97,9 @@ async def test_what_happens_while_a_mute_is_in_force_is_recorded_and_not_sent(
         await mute(stage, group=group)
         await happen(stage, run(1, fails=True))
         await settled(stage, ("failed", "muted"))
-        await unmute(stage)
         await happen(stage, run(2, fails=False))
         await settled(stage, ("failed", "muted"), ("recovered", "muted"))  # of a failure that nobody knows of
-        await happen(stage, run(3, fails=True))
-        await until(lambda: receiver.kinds == ["failed"], within=15, what="what comes after the mute")
+    assert receiver.told == []
     [(said,)] = await stage.rows("SELECT DISTINCT said FROM notice_deliveries WHERE state = 'muted'")
     assert said == MUTE
 
@@ -138,11 +124,11 @@ async def test_what_was_muted_stays_so_though_nobody_sent_before_the_mute_was_ov
     async with notifying(stage, rules, receiver):
         pass
     await mute(stage)
-    await happen(stage, run(1, fails=True))
+    await happen(stage, [*run(1, fails=True), *run(2, fails=False)])
     await unmute(stage)
     async with notifying(stage, rules, receiver):
-        await settled(stage, ("failed", "muted"))
-        await happen(stage, [*run(2, fails=False), *run(3, fails=True)])
+        await settled(stage, ("failed", "muted"), ("recovered", "muted"))
+        await happen(stage, run(3, fails=True))
         await until(lambda: receiver.kinds == ["failed"], within=15, what="what comes afterwards")
 
 
@@ -219,50 +205,38 @@ async def test_a_message_under_way_when_the_mute_comes_is_noted_as_delivered(sta
         await settled(stage, ("failed", "delivered"))
 
 
-async def test_what_lasts_beyond_a_mute_is_told_by_a_reminder_and_so_is_its_end(stage: Stage, tmp_path: Path) -> None:
-    """By the scripts, as a reading of the clock counts where these say that the log ends."""
-    receiver, log = Receiver(), stage.log
-    await stage.ready.wait()
-    await build.create(log, JOB)
-    await sessions.join(log, "s", body=None)
+@pytest.mark.parametrize("by_hand", [True, False])
+async def test_what_lasts_when_a_mute_is_over_is_told_then_and_so_is_its_end(
+    stage: Stage, rules: Path, by_hand: bool
+) -> None:
+    receiver = Receiver()
+    await happen(stage, [created()])
     await stage.projected()
-
-    async def ends(number: int, status: RunStatus) -> None:
-        await build.ask(log, build.wish(number, job_id=JOB))
-        [grant] = (await build.grab(log, number, slots=1, session="s")).grants
-        await build.finish(log, build.ending(grant, status=status))
-
-    async with notifying(stage, written(tmp_path, REMINDED), receiver):
-        until_then = stamp(await server_time(log, log.keys.partition(0, "meta")) + 3_600_000)
-        muted = NoticesMuted(mute_id=MUTE, job_id=JOB, until=until_then, reason="r")
-        assert isinstance(await log_mutes.mute(log, command=Command(id="mute"), event=muted), Position)
-        await ends(1, "failed")
+    async with notifying(stage, rules, receiver):
+        await mute(stage, seconds=3600 if by_hand else 4)
+        await happen(stage, run(1, fails=True))
         await settled(stage, ("failed", "muted"))
-        over = NoticesUnmuted(mute_id=MUTE, job_id=JOB)
-        await log_mutes.unmute(log, command=Command(id="unmute"), event=over)
-        await stage.projected()
-        await hasten(stage)
-        await until(lambda: receiver.kinds == ["failed"], within=20, what="the reminder")
-        [reminder] = receiver.told
-        assert isinstance(reminder, NoticeDetails)
-        assert reminder.reminder
-        await ends(2, "succeeded")
+        assert receiver.told == []
+        if by_hand:
+            await unmute(stage)
+        await until(lambda: receiver.kinds == ["failed"], within=15, what="the failure, once the mute is over")
+        await happen(stage, run(2, fails=False))
         await until(lambda: receiver.kinds == ["failed", "recovered"], within=15, what="the recovery")
 
 
-async def hasten(stage: Stage) -> None:
-    """Let the reminder of the job be due now."""
-    [(document,)] = await stage.rows(
-        "SELECT convert_from(document, 'UTF8') FROM notice_facts WHERE key LIKE 'trouble%'"
-    )
-    now = await server_time(stage.log, stage.log.keys.partition(0, "meta"))
-    assert isinstance(document, str)
-    before, _, after = document.partition('"remind_at":')
-    changed = f'{before}"remind_at":{now}{after.lstrip("0123456789")}'
-    await stage.rows(
-        f"UPDATE notice_facts SET due_at = now(), document = convert_to('{changed}', 'UTF8')"
-        " WHERE key LIKE 'trouble%' RETURNING key"
-    )
+async def test_what_lasts_is_told_by_whom_the_mute_finds_over(stage: Stage, rules: Path) -> None:
+    """The notifier that had kept it back is not there any more when the mute is over."""
+    receiver, later = Receiver(), Receiver()
+    await happen(stage, [created()])
+    await stage.projected()
+    async with notifying(stage, rules, receiver):
+        await mute(stage)
+        await happen(stage, run(1, fails=True))
+        await settled(stage, ("failed", "muted"))
+    await unmute(stage)
+    async with notifying(stage, rules, later):
+        await until(lambda: later.kinds == ["failed"], within=15, what="the failure")
+    assert receiver.told == []
 
 
 async def test_a_flood_of_muted_ones_is_no_digest_and_a_digest_counts_them(stage: Stage, rules: Path) -> None:

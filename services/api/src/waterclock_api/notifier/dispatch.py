@@ -4,7 +4,7 @@ too many, or too old ──► one digest ──┐
 waiting ──claim──► details ──► message ──► channel ──► delivered
    │ ▲      │                                ├──► again, after a growing while
    │ └──────│────────────────────────────────┴──► given up
-   └────────┴──► muted
+   └────────┴──► muted ──the mute is over, and it lasts──► waiting
 """
 
 from __future__ import annotations
@@ -97,6 +97,8 @@ class Dispatcher:
         if not channels:
             return []
         await free_claims(connection)
+        if released := await mutes.release(connection):
+            _log.info("mute over: messages sent", extra={"count": released})
         if muted := await mutes.settle_waiting(connection):
             _log.info("messages muted", extra={"count": muted})
         waiting = await deliveries.waiting(connection, list(channels))

@@ -76,7 +76,7 @@ def mute(
 @reason_option
 @speaking
 def unmute(client: Client, mute_id: str, reason: str | None) -> None:
-    """End a mute, by its id, before its time. What it has kept back is not sent any more."""
+    """End a mute, by its id, before its time. What it has kept back is sent only if it still lasts."""
     client.send(endpoints.unmute_notices(mute_id, reason=reason))
     click.echo(f"{mute_id} is over")
 

@@ -1,4 +1,4 @@
-"""Messages that are muted: settled as such, and not sent.
+"""Messages that are muted: settled as such, and not sent; but what lasts when the mute is over is sent then.
 
 Which mutes there are is a read model, written with their events: whoever looks here knows each mute that is archived.
 """
@@ -8,6 +8,11 @@ from __future__ import annotations
 from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
 from waterclock.store.notices.deliveries import Claimed
+
+
+async def release(connection: Connection) -> int:
+    """Let go out what a mute that is over had kept back, as far as it lasts; how many messages."""
+    return (await connection.execute(statement("release_messages"))).rowcount
 
 
 async def settle_waiting(connection: Connection) -> int:

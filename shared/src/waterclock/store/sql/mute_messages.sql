@@ -1,6 +1,7 @@
 -- Settle messages that are muted: all that nobody has, or with a claim the one of that number that is held by it. Muted is what a
--- mute covers that is in force, or was when it came to pass; of what stands for many, only by a mute of everything. What takes
--- back a notice goes out if the channel was told of that, or reminded of it, and else if that was muted, it is, too.
+-- mute covers that is in force; or was when it came to pass, if that does not last: the trouble of its job names what does. What
+-- stands for many is muted only by a mute of everything. What takes back a notice goes out if the channel was told of that, or
+-- reminded of it, and else if that was muted, it is, too.
 WITH present AS MATERIALIZED (
     SELECT
         mutes.mute_id, mutes.job_id, mutes.job_group, mutes.labels, mutes.everything, mutes.muted_at,
@@ -23,7 +24,10 @@ WITH present AS MATERIALIZED (
         (
             SELECT present.mute_id
             FROM present
-            WHERE (present.ends > clock_timestamp() OR (notices.at >= present.muted_at AND notices.at < present.ends))
+            WHERE (
+                present.ends > clock_timestamp()
+                OR (notices.at >= present.muted_at AND notices.at < present.ends AND NOT lasting.lasts)
+            )
               AND (
                   present.everything
                   OR present.job_id = notices.job_id
@@ -39,6 +43,12 @@ WITH present AS MATERIALIZED (
     LEFT JOIN notices ON notices.id = waiting.notice_id
     LEFT JOIN jobs ON jobs.job_id = notices.job_id
     LEFT JOIN runs ON runs.run_id = notices.run_id AND notices.job_id IS NULL
+    CROSS JOIN LATERAL (
+        SELECT EXISTS (
+            SELECT FROM notice_facts
+            WHERE key = 'trouble ' || notices.job_id AND position(convert_to(notices.id, 'UTF8') IN document) > 0
+        ) AS lasts
+    ) AS lasting
     CROSS JOIN LATERAL (
         SELECT
             coalesce(bool_or(told.state IN ('waiting', 'delivered', 'digested')), false) AS is_told,

@@ -84,7 +84,7 @@ async def create_mute(request: AnyRequest) -> Answer:
     status_code=200,  # the answer has its own; with 204 litestar forbids that a handler returns one
 )
 async def end_mute(request: AnyRequest, mute_id: Id) -> Answer:
-    """End a mute before its time. What it has kept back is not sent any more.
+    """End a mute before its time. What it has kept back is sent only if it still lasts.
 
     One that is over already stays as it is. To end a mute of everything takes the scope `admin`.
     """
