@@ -19,6 +19,7 @@ from waterclock.model.ids import JobId, RunId
 from waterclock.model.notices.rule_file import RuleFlaw
 from waterclock.model.timestamps import stamp
 from waterclock.store.connection.pool import open_pool
+from waterclock.store.notices.origin import Origin
 from waterclock_api.notifier.delivery.channels import Channel
 from waterclock_api.notifier.delivery.outcome import Delivered, Outcome
 from waterclock_api.notifier.rules_source import RulesSource
@@ -28,7 +29,7 @@ NO_RULES = 'channels: {ops: {webhook: "https://ops.example/hook", secret: "env:S
 PATIENCE = 20.0  # s
 
 
-async def unchecked(_: object) -> Sequence[RuleFlaw]:
+async def unchecked(*_: object) -> Sequence[RuleFlaw]:
     return ()
 
 
@@ -42,7 +43,9 @@ async def judging(api: Rig, folder: Path, rules: str = NO_RULES) -> AsyncGenerat
     path = folder / "notices.yaml"
     path.write_text(rules)
     async with await open_pool(api.postgres_url, name="notifier") as pool:
-        work = Notifier(api.log, pool, await RulesSource.begin(path, unchecked), nobody, SystemClock())
+        source = await RulesSource.begin(path, unchecked)
+        here = Origin("", "redis.example:6379", api.log.keys.prefix)
+        work = Notifier(api.log, pool, source, nobody, SystemClock(), here=here)
         stop = asyncio.Event()
         async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
             tasks.create_task(work.run(stop, asyncio.Event()))

@@ -49,7 +49,7 @@ def looked_at(world: World, partition: int) -> Iterator[Input]:
 
 def told_and_stored(world: World, given: list[Input]) -> tuple[list[Notice], list[Reading]]:
     """What follows, and the readings of the history by which something was judged."""
-    book, facts = RuleBook(world.first_rules, breaker=BREAKER), Facts()
+    book, facts = RuleBook(world.first_rules, breakers=[BREAKER]), Facts()
     own = {id(step.given) for step in world.steps}
     notices: list[Notice] = []
     stored: list[Reading] = []
@@ -64,7 +64,7 @@ def told_and_stored(world: World, given: list[Input]) -> tuple[list[Notice], lis
 
 def rehearsed(world: World, given: list[Input], stored: list[Reading], partition: int) -> list[Notice]:
     nothing = Snapshot(positions=(Position(partition, 0, 0),), partitions=PARTITIONS)
-    again = Rehearsal(RuleBook(world.first_rules, breaker=BREAKER), nothing)
+    again = Rehearsal(RuleBook(world.first_rules, breakers=[BREAKER]), nothing)
     again.expect(stored)
     again.go_on(one for one in given if isinstance(one, Seen | Unread | Passed))
     again.end(0)
