@@ -98,7 +98,7 @@ async def epochs_run_out(field: Field[Pair]) -> None:
     await stage.old.kill()
     await stage.old.start()
     await field.go_on(FULL)
-    if not any("none beyond 8000 is opened" in line for line in field.fleet.lines):
+    if not any("8000 is the last one that can be opened" in line for line in field.fleet.lines):
         field.faults.append("nobody says that epochs have run out")
     with psycopg.connect(stage.archive, autocommit=True) as connection:
         connection.execute("UPDATE partitions SET opening = epoch")
