@@ -142,3 +142,15 @@ async def test_a_rebuild_leaves_notices_as_they_are(connection: Connection) -> N
     before = await rows(connection, held)
     await rebuilt(connection, swap=True)
     assert before == await rows(connection, held) == [(1, 1, 1)]
+
+
+async def test_promises_that_were_broken_long_ago_go_too(connection: Connection) -> None:
+    for name, days in (("old", 91), ("new", 89)):
+        await connection.execute(
+            "INSERT INTO broken_promises (id, kind, job_id, first_at, last_at, at, position, recorded_at)"
+            " SELECT %(id)s, 'late', 'j', past, past, past, '0-1-1', past"
+            " FROM (SELECT now() - make_interval(days => %(days)s) AS past) AS moment",
+            {"id": name, "days": days},
+        )
+    assert await retention.forget(connection, AGE) == 1
+    assert await rows(connection, "SELECT id FROM broken_promises") == [("new",)]

@@ -125,6 +125,14 @@ async def test_the_api_notes_when_a_key_was_used_and_changes_nothing_else_of_it(
     assert noted.last_used_at is not None
 
 
+async def test_a_publisher_may_do_as_a_notifier_all_that_its_code_asks_for(roles: Roles) -> None:
+    await migrate(roles.of("owner"))
+    asked = reach(Name("waterclock_api.publisher_main", "_publish"))
+    with psycopg.connect(roles.of("notifier")) as connection:
+        planned = {name for package, name in STATEMENTS if name in asked.names and plan(connection, package, name)}
+    assert {"publishable_entries", "advance_publisher", "look_at_origin"} <= planned
+
+
 async def test_a_notifier_may_do_all_that_its_code_asks_for(roles: Roles) -> None:
     await migrate(roles.of("owner"))
     asked = reach(Name("waterclock_api.notifier_main", "_notify"), Name("waterclock_api.operator.notices", "resume"))

@@ -53,7 +53,7 @@ async def _publish(stop: asyncio.Event) -> None:
     otel = traces.setup("publisher", read(TelemetrySettings, os.environ))
     wanted, target = Wanted(types_of(own.publish_types), own.publish_groups), target_of(own, settings.prefix)
     here = origin_of(settings, own.public_url)
-    log = await Log.connect(settings, role="publisher")
+    log = await Log.connect(settings, role="publisher", only_reads=True)
     readiness, exposition = _Readiness(), exposed("publisher")
     try:
         async with (

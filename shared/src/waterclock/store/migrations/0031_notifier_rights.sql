@@ -1,4 +1,5 @@
--- As before, and a role for notifiers: they read all but keys, and write what is of notices, which projectors only read.
+-- As before, and a role for notifiers and publishers: they read all but keys, and write what is theirs, which projectors only
+-- read.
 CREATE OR REPLACE FUNCTION give_rights() RETURNS text[]
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -20,7 +21,7 @@ BEGIN
                 'reached'::regclass
             ) AS is_the_owners,
             oid IN ('api_keys'::regclass, 'api_key_changes'::regclass) AS is_of_keys,
-            relname ~ '^(notices$|notice_|notifier_|broken_promises$)' AS is_of_notices
+            relname ~ '^(notices$|notice_|notifier_|publisher_|broken_promises$)' AS is_of_notices
         FROM pg_class
         WHERE relnamespace = home::regnamespace AND relkind IN ('r', 'p') AND pg_has_role(relowner, 'USAGE')
     LOOP

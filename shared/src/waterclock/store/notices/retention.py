@@ -1,4 +1,4 @@
-"""Notices are kept for a time: what was told, to whom, and by which readings of clocks it was judged.
+"""Notices are kept for a time: what was told, to whom, by which readings of clocks it was judged, and what was broken.
 
 What waits stays, and so does the notice of something that lasts: its end takes that back.
 """
@@ -11,7 +11,7 @@ from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
 
 AT_ONCE = 1_000  # rows in one transaction
-_SWEPT = ("forget_notices", "forget_digests", "forget_trips", "forget_readings")
+_SWEPT = ("forget_notices", "forget_digests", "forget_trips", "forget_readings", "forget_broken_promises")
 
 
 async def take(connection: Connection) -> bool:
