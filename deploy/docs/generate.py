@@ -1,4 +1,4 @@
-"""Write the parts of pages, and the schema of job files, from the code: `python deploy/docs/generate.py`.
+"""Write the parts of pages, and the schemas of files, from the code: `python deploy/docs/generate.py`.
 
 A part lies between `<!-- generated: NAME -->` and `<!-- end generated -->`; what makes it is `text` of the module
 `parts/NAME.py` (with `_` for `-`); words after NAME are its arguments. `--check` changes nothing, names the files that
@@ -14,6 +14,8 @@ from importlib import import_module
 from pathlib import Path
 
 from waterclock.cli.render.job_file_schema import schema
+from waterclock.model.notices import rules
+from waterclock_api.notifier.delivery import channels
 
 DOCS = Path(__file__).parents[2] / "docs"
 PART = re.compile(
@@ -31,14 +33,17 @@ def generated(page: str) -> str:
     return PART.sub(part, page)
 
 
-def job_schema() -> str:
-    """The JSON Schema of job files, for editors."""
-    return f"{json.dumps(schema(), indent=2, ensure_ascii=False)}\n"
+def schemas() -> dict[Path, str]:
+    """The JSON Schemas of files that people write, for editors."""
+    made = {"jobs": schema(), "notices": rules.schema(channels.schema())}
+    return {
+        DOCS / f"{name}.schema.json": f"{json.dumps(one, indent=2, ensure_ascii=False)}\n" for name, one in made.items()
+    }
 
 
 def main(*options: str) -> int:
     made = {page: generated(page.read_text("utf-8")) for page in sorted(DOCS.rglob("*.md"))}
-    made[DOCS / "jobs.schema.json"] = job_schema()
+    made |= schemas()
     stale = [file for file, text in made.items() if not file.exists() or file.read_text("utf-8") != text]
     if "--check" not in options:
         for file in stale:

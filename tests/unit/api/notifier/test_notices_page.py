@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+
+import jsonschema
+import pytest
 
 from tests.support.repository import ROOT
 from waterclock.cli.yaml_values import read_yaml
 from waterclock.model.notices.rule_file import read_rules
+from waterclock.model.notices.rules import schema
 from waterclock_api.notifier.delivery.channels import heartbeat_flaws, read_channels, unresolved
+from waterclock_api.notifier.delivery.channels import schema as channel_schema
 
 SECRETS = {
     "ONCALL_URL": "slack://AAAAAAAAA/BBBBBBBBB/cccccccccccccccccccccccc",
@@ -25,3 +31,13 @@ def test_the_file_of_the_page_is_right() -> None:
     assert file.heartbeat is not None
     assert heartbeat_flaws(file.heartbeat, SECRETS) == ()
     assert set(channels) == {"oncall", "ops"}
+
+
+def test_the_schema_for_editors_is_the_one_of_the_code_and_takes_the_file_of_the_page() -> None:
+    stored = json.loads((ROOT / "docs" / "notices.schema.json").read_bytes())
+    assert stored == json.loads(json.dumps(schema(channel_schema())))
+    [shown] = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/reference/notices.md").read_text(), re.DOTALL)
+    jsonschema.validate(read_yaml(shown), stored)
+    for wrong in ("rules: [{name: a, on: [lat], channels: [b]}]", "channels: {a: {mail: b}}", "heartbeet: {}"):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(read_yaml(wrong), stored)
