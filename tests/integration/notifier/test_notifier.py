@@ -19,7 +19,15 @@ from waterclock.log.clock import server_time
 from waterclock.log.commands.bodies import body_of
 from waterclock.log.liveness import sessions
 from waterclock.model.definition import Definition
-from waterclock.model.events import JobCreated, RunFailed, RunRequested, RunStarted, RunSucceeded, StoredEvent
+from waterclock.model.events import (
+    FireSkipped,
+    JobCreated,
+    RunFailed,
+    RunRequested,
+    RunStarted,
+    RunSucceeded,
+    StoredEvent,
+)
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.notices.rule_file import RuleFlaw
 from waterclock.model.outcomes import Error
@@ -344,3 +352,37 @@ async def test_a_message_under_way_is_noted_before_a_notifier_stops(
                 await receiver.asked.wait()
             asyncio.get_running_loop().call_later(0.2, receiver.goes_on.set)  # after the stop
         assert await stage.rows("SELECT state, failures FROM notice_deliveries") == [("delivered", 0)]
+
+
+async def test_a_message_says_of_a_skipped_time_what_explain_says(
+    redis_url: str, key_prefix: str, migrated_postgres_url: str, tmp_path: Path
+) -> None:
+    receiver, at = Receiver(), 1_798_855_200_000  # 02:00 UTC
+    path = written(tmp_path, RULES.replace("[failed, recovered]", "[skipped]"))
+    async with staged(redis_url, key_prefix, migrated_postgres_url) as stage, stage.projecting():
+        definition = Definition(
+            job_name="nightly", invoke_target="report.daily", cron_expression="0 2 * * *", timezone="UTC"
+        )
+        await append(stage, [JobCreated(job_id=JOB, version=1, definition=definition)])
+        await stage.projected()
+        skipped = FireSkipped(
+            job_id=JOB,
+            reason="overlap",
+            policy="skip",
+            first=stamp(at),
+            last=stamp(at),
+            count=1,
+            digest="d",
+            after=stamp(at - 1),
+            through=stamp(at),
+            blocked_by=RunId("run-0"),
+        )
+        async with notifying(stage, path, receiver):
+            await append(stage, [skipped])
+            await until(lambda: receiver.kinds == ["skipped"], within=15, what="the notice")
+    [told] = receiver.told
+    assert isinstance(told, NoticeDetails)
+    assert told.explain == (
+        "Skipped: run run-0 of the job was not finished, its runs may not overlap, and overlapPolicy skip skips "
+        "scheduled times in the meantime."
+    )

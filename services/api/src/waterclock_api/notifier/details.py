@@ -15,6 +15,7 @@ from waterclock.model.promise import Promise
 from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
 from waterclock_api.notifier.delivery.notice_details import DigestDetails, NoticeDetails, PositionRange, details_of
+from waterclock_api.notifier.explained import explained
 
 _PACKAGE = "waterclock_api"
 _LINES = 8
@@ -23,6 +24,7 @@ _definition: msgspec.json.Decoder[Definition] = msgspec.json.Decoder(Definition)
 
 async def told_of(connection: Connection, notice: Notice) -> NoticeDetails:
     zone, limit = await _job(connection, notice)
+    sentence = await explained(connection, notice)
     if notice.run is not None:
         asked = {"run": notice.run, "limit": _LINES}
         row = await (await connection.execute(statement("notice_run", _PACKAGE), asked)).fetchone()
@@ -37,9 +39,10 @@ async def told_of(connection: Connection, notice: Notice) -> NoticeDetails:
                 attempts=attempts,
                 error_type=error_type,
                 error_message=error_message,
+                explain=sentence,
                 log_lines=tuple(line for (line,) in lines),
             )
-    return details_of(notice, zone=zone, limit_s=limit)
+    return details_of(notice, zone=zone, limit_s=limit, explain=sentence)
 
 
 def digest_of(notices: Sequence[Notice], message: str, *, muted: int = 0) -> DigestDetails:
