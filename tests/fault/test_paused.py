@@ -105,7 +105,8 @@ async def test_a_worker_paused_beyond_its_lease_is_refused_and_its_run_ends_else
     for proof in (proofs.runs_end_once, proofs.attempts_are_told_apart, proofs.serial_jobs_never_overlap):
         assert not [*proof(evidence.entries)]
     assert evidence.differences == []
-    for name, outcome in (("over-meanwhile", "succeeded"), ("must-not-overlap", "returned")):
+    told = {"over-meanwhile": {"succeeded", "returned"}, "must-not-overlap": {"returned"}}  # whichever it hears first
+    for name, outcomes in told.items():
         events = [entry.event for entry in evidence.of_run(runs[name])]
         first, second = (event for event in events if isinstance(event, RunStarted))
         (lost,) = (event for event in events if isinstance(event, RunLost))
@@ -114,7 +115,8 @@ async def test_a_worker_paused_beyond_its_lease_is_refused_and_its_run_ends_else
         assert first.worker == workers[name]
         assert second.worker not in workers.values()
         assert (lost.reason, lost.fence) == ("leaseExpired", first.fence)
-        assert (refused.fence, refused.attempt, refused.outcome) == (first.fence, 1, outcome)
+        assert (refused.fence, refused.attempt) == (first.fence, 1)
+        assert refused.outcome in outcomes
         assert (ended.fence, ended.attempt) == (second.fence, 2)
 
 

@@ -25,7 +25,7 @@ async def test_a_rebuild_says_what_differs_and_replaces_it_under_live_writes(
         code, out, said = await rebuild(migrated_postgres_url)
         assert (code, out.count(" same\n"), "The rebuilt and the live read models are the same." in out) == (
             0,
-            7,
+            8,
             True,
         ), out
         assert "events folded" in said

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.e2e.console.conftest import Open
-from tests.e2e.console.test_job import SLOW, opened
+from tests.e2e.console.test_job import SLOW
 from tests.support.installation import Installation
 from tests.support.watched import flaws
 
@@ -62,7 +62,9 @@ async def test_a_job_says_that_its_promise_is_kept(
 async def test_a_job_that_no_notifier_has_judged_says_so(
     installation: Installation, job: dict[str, Any], open_page: Open
 ) -> None:
-    page = await opened(installation, open_page, f"jobs/{job['id']}")
+    page = await open_page("about:blank")
+    await judged(page, job["id"], {"state": "unjudged", "broken": [], "nextDueAt": None})
+    await page.goto(f"{installation.record.api}/console/jobs/{job['id']}")
     await expect(page.get_by_text("not judged: no notifier runs")).to_be_visible(timeout=SLOW)
 
 

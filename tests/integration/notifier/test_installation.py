@@ -141,6 +141,7 @@ async def test_while_postgres_is_away_each_notifier_tells_it_from_memory_by_one_
         assert sorted([*reasons(here)[2:], *reasons(there)[2:]]) == [over(NO_LEADER), over(projection)]
 
 
+@pytest.mark.soak
 async def test_what_no_channel_took_while_postgres_was_away_is_in_the_outbox_afterwards(
     redis_url: str, key_prefix: str, own_postgres: OwnPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

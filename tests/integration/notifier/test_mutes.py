@@ -239,6 +239,7 @@ async def test_what_lasts_is_told_by_whom_the_mute_finds_over(stage: Stage, rule
     assert receiver.told == []
 
 
+@pytest.mark.soak
 async def test_a_flood_of_muted_ones_is_no_digest_and_a_digest_counts_them(stage: Stage, rules: Path) -> None:
     receiver, many = Receiver(), 60
     first, second, loud = ([JobId(f"{name}-{number}") for number in range(many)] for name in ("a", "b", "loud"))

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from tests.contract.log import build
-from tests.integration.stage import Stage, append, staged
+from tests.integration.stage import Stage, append, append_at_once, staged
 from tests.support import waiting
 from waterclock.client.http import AsyncClient
 from waterclock.kit.clock import SystemClock
@@ -248,7 +248,7 @@ async def test_a_flood_is_one_message_of_each_channel(
                     RunStarted(run_id=run_id, job_id=job, worker="w", session="s", attempt=1, fence=number),
                     RunFailed(run_id=run_id, job_id=job, attempt=1, fence=number, outcome="failed", error=error),
                 ]
-            await append(stage, events)
+            await append_at_once(stage, events)
             await until(lambda: receiver.counted == many, within=40, what="all that is to be told")
             digests = [one for one in receiver.told if isinstance(one, DigestDetails)]
             assert len(digests) == 1

@@ -117,6 +117,7 @@ async def test_who_knows_of_another_number_of_partitions_writes_nothing(
         assert await homes(stage) == {2}
 
 
+@pytest.mark.soak
 async def test_what_is_older_is_judged_first_wherever_it_lies(
     redis_url: str, key_prefix: str, migrated_postgres_url: str, tmp_path: Path
 ) -> None:

@@ -67,6 +67,7 @@ async def test_a_created_job_is_answered_whole_and_read_the_same(rig: MakeRig) -
             "endAt": "2031-01-01T00:00:00.000Z",
             "retry": {"maxAttempts": 5, "backoff": "exponential", "initial": 30, "max": 3600},
             "promise": {"startWithin": 300, "finishBy": "06:30", "successWithin": 345600, "disableAfter": 5},
+            "promiseStanding": {"state": "unjudged", "broken": [], "nextDueAt": None},
             "id": job["id"],
             "version": 1,
             "nextFireAt": None,

@@ -68,8 +68,7 @@ async def with_broken(connection: Connection, run: Run) -> Run:
     """The run with what was promised of it when it was requested, and what of that it has broken."""
     if run.job_id is None:
         return run
-    rows = await (await connection.execute(statement("run_promise", PACKAGE), {"run_id": run.id})).fetchall()
-    promise = _promised(rows[0][0]) if rows else None
+    promise = await _promise_of(connection, run.id)
     broken = await _rows(connection, "broken_by_run", {"run_id": run.id, "limit": BROKEN_MOST})
     return replace(run, promise=promise, broken=[_broken(row) for row in broken])
 
@@ -175,6 +174,15 @@ def _open(one: Break) -> OpenBreak:
         instant=_stamp(one.instant),
         due=_stamp(one.due),
     )
+
+
+async def _promise_of(connection: Connection, run_id: str) -> Promise | None:
+    """What was promised of a run when it was requested: the archive is asked only where its job has changed since."""
+    now = await (await connection.execute(statement("run_promise_now", PACKAGE), {"run_id": run_id})).fetchone()
+    if now is not None:
+        return _definition(now[0]).promise or None
+    then = await (await connection.execute(statement("run_promise", PACKAGE), {"run_id": run_id})).fetchone()
+    return None if then is None else _promised(then[0])
 
 
 def _promised(document: bytes) -> Promise | None:

@@ -302,7 +302,8 @@ async def _read(connection: Connection | None, stored: StoredJob, now: int) -> J
     if connection is None:
         return None
     try:
-        return await read_models.job(connection, stored.job_id, now)
+        job = await read_models.job(connection, stored.job_id, now)
+        return job if job is None else await with_standing(connection, job, now)
     except psycopg.OperationalError:  # appended it is; the read models went away just now
         return None
 
