@@ -43,7 +43,9 @@ async def _entries(connection: Connection, job_id: JobId, instant: int) -> list[
         "decided_from": instant - BEFORE_MS,
         "limit": ENTRIES_MOST,
     }
-    rows = await (await connection.execute(statement("ledger_entries", _PACKAGE), wanted)).fetchall()
+    async with connection.transaction():
+        await connection.execute(statement("prefer_order", _PACKAGE))
+        rows = await (await connection.execute(statement("ledger_entries", _PACKAGE), wanted)).fetchall()
     return [
         read_document(Position(partition, epoch, seq), prev, at, bytes(document))
         for _, partition, epoch, seq, prev, at, document in rows

@@ -177,7 +177,7 @@ def _open(one: Break) -> OpenBreak:
 
 
 async def _promise_of(connection: Connection, run_id: str) -> Promise | None:
-    """What was promised of a run when it was requested: the archive is asked only where its job has changed since."""
+    """What was promised of a run when it was requested: the archive is asked only where its job was ever changed."""
     now = await (await connection.execute(statement("run_promise_now", PACKAGE), {"run_id": run_id})).fetchone()
     if now is not None:
         return _definition(now[0]).promise or None
