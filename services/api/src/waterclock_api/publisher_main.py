@@ -19,7 +19,7 @@ from waterclock.kit.telemetry.otlp_metrics import pushing
 from waterclock.log.broker import asyncapi as drawn
 from waterclock.log.client import Log
 from waterclock.log.connection.errors import LogUnavailable, LogUnfit
-from waterclock.model.events import TAGS
+from waterclock.model.events import TAGS, tags_of
 from waterclock.store.connection.pool import unopened_pool
 from waterclock.store.connection.startup import open_or_stopped
 from waterclock_api.followers.origin import origin_of, source_of
@@ -96,7 +96,7 @@ def types_of(given: Sequence[str]) -> tuple[str, ...]:
     """
     found = [LOST]
     for one in given:
-        fits = [tag for tag in TAGS if one in (tag, tag.partition(".")[0])]
+        fits = tags_of(one)
         if not fits:
             raise Unfit(f"WATERCLOCK_PUBLISH_TYPES: no event is a {one!r}; types are {', '.join(TAGS)}")
         found += fits

@@ -437,3 +437,8 @@ StoredEvent = (
 )
 TAGS = tuple(str(kind.__struct_config__.tag) for kind in StoredEvent.__args__)
 """What each kind of event is called where it is stored."""
+
+
+def tags_of(name: str) -> tuple[str, ...]:
+    """The tags that a name stands for: itself, or what has it before the dot; empty for none."""
+    return tuple(tag for tag in TAGS if name in (tag, tag.partition(".")[0]))

@@ -10,7 +10,7 @@ from litestar import get
 
 from waterclock.kit.text.members import said
 from waterclock.model.errors import Flaw, NotFound
-from waterclock.model.events import TAGS
+from waterclock.model.events import TAGS, tags_of
 from waterclock.model.ids import ID_PATTERN
 from waterclock.model.timestamps import Stamp, stamp
 from waterclock.store.connection.pool import Connection
@@ -181,7 +181,7 @@ def tags_named(given: Iterable[str]) -> tuple[str, ...]:
     """
     found: list[str] = []
     for one in given:
-        fits = [tag for tag in TAGS if one in {tag, tag.partition(".")[0]}]
+        fits = tags_of(one)
         if not fits:
             flaw = Flaw("?type", f"no event is a {cut(one, 64)!r}{guess(one, TAGS, ())}")
             raise BadRequest(f"{flaw.pointer}: {flaw.message}", flaw)
