@@ -14,12 +14,12 @@ from faststream import AckPolicy, FastStream
 from faststream.redis import RedisBroker, StreamSub
 from redis.exceptions import RedisError
 
+from waterclock.kit.clock import wait
 from waterclock.log import broker as messages
 from waterclock.log.broker import BLOCK_MS
 from waterclock.model.ids import JobId
 from waterclock.wire.keys import Keys
 from waterclock_scheduler.discovery import SAID_EVERY_S
-from waterclock_scheduler.leadership import wait
 from waterclock_scheduler.scheduler import Scheduler
 
 _TOGETHER = 500  # entries of a change feed in one read

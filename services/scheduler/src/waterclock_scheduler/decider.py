@@ -15,7 +15,7 @@ import logging
 from collections import Counter
 from contextlib import aclosing
 
-from waterclock.kit.clock import Clock
+from waterclock.kit.clock import Clock, wait
 from waterclock.kit.telemetry import catalog, traces
 from waterclock.kit.telemetry.log_lines import Outage, Throttle
 from waterclock.log.client import Log
@@ -30,7 +30,7 @@ from waterclock_scheduler import tracing
 from waterclock_scheduler.agenda import Agenda
 from waterclock_scheduler.batches import Batch, batches
 from waterclock_scheduler.change_feed import ChangeFeed
-from waterclock_scheduler.leadership import Term, wait
+from waterclock_scheduler.leadership import Term
 
 LOOK_S = 0.5
 """How often the change feed is looked at, whatever was heard; and so the longest rest."""

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from waterclock.kit.cancellation import apart
-from waterclock.kit.clock import Clock
+from waterclock.kit.clock import Clock, wait
 from waterclock.kit.randomness import fraction
 from waterclock.kit.telemetry import catalog
 from waterclock.log.client import Log
@@ -193,15 +193,6 @@ class Leadership:
             self._seen[partition] = (until, now)
             return False
         return now - since > ABANDONED_AFTER_S
-
-
-async def wait(event: asyncio.Event, seconds: float) -> None:
-    """Until the event is set, at most so long."""
-    try:
-        async with asyncio.timeout(max(0.0, seconds)):
-            await event.wait()
-    except TimeoutError:
-        return
 
 
 def level_of(error: LogError, since_start_s: float) -> int:

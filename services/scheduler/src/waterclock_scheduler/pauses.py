@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 
+from waterclock.kit.clock import wait
 from waterclock.log.client import Log
 from waterclock.log.commands.queues import TRUTH, follow
 from waterclock.log.connection.transient import PASSES
-from waterclock_scheduler.leadership import Term, wait
+from waterclock_scheduler.leadership import Term
 
 LOOK_S = 0.5
 

@@ -18,10 +18,10 @@ from waterclock.store.connection.transient import PASSES
 from waterclock.store.locks import Sharers, Shares
 from waterclock.store.partitioning import most
 from waterclock_api.consistency.identity import check_installation
+from waterclock_api.followers.rounds import BACK_OFF
 
 LOOK_EVERY = 0.5  # s between two looks at how the partitions are shared
 SILENCE = 2.5  # s, after which the server ends the session of a process that stands still
-BACK_OFF = (0.1, 2.0)  # s, first and longest
 
 _log = logging.getLogger(__name__)
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from typing import NamedTuple
 
 from waterclock.client import endpoints
 from waterclock.client.errors import ApiError, JobGone, NotFound, TryLater, VersionMismatch
 from waterclock.client.http import AsyncClient
+from waterclock.kit.clock import wait
 from waterclock.kit.randomness import fraction, token
 from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.store.connection.pool import Pool
@@ -67,9 +67,7 @@ class Breaker:
                 outage.over()
             except PASSES as error:
                 outage.failed(error)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY):
-                    await stop.wait()
+            await wait(stop, LOOK_EVERY)
 
     async def _disable_what_waits(self) -> None:
         claim = token()

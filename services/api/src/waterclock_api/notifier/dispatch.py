@@ -16,6 +16,7 @@ from contextlib import suppress
 
 import msgspec
 
+from waterclock.kit.clock import wait
 from waterclock.kit.randomness import fraction, token
 from waterclock.kit.telemetry import catalog
 from waterclock.kit.telemetry.log_lines import Outage
@@ -79,9 +80,7 @@ class Dispatcher:
                     outage.over()
                 except PASSES as error:
                     outage.failed(error)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_EVERY):
-                        await stop.wait()
+                await wait(stop, LOOK_EVERY)
 
     async def _may_send(self, connection: Connection) -> bool:
         was_muted, self.is_muted = self.is_muted, not await origin.sends(connection, self._here)
@@ -99,6 +98,8 @@ class Dispatcher:
         await free_claims(connection)
         if released := await mutes.release(connection):
             _log.info("mute over: messages sent", extra={"count": released})
+        if not await deliveries.any_waits(connection):
+            return []
         if muted := await mutes.settle_waiting(connection):
             _log.info("messages muted", extra={"count": muted})
         waiting = await deliveries.waiting(connection, list(channels))

@@ -10,9 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import suppress
 
-from waterclock.kit.clock import Clock
+from waterclock.kit.clock import Clock, wait
 from waterclock.kit.telemetry import catalog
 from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.log.client import Log
@@ -27,7 +26,7 @@ from waterclock.model.notices.reading import tells_of_jump
 from waterclock.model.notices.rule_book import RuleBook
 from waterclock.model.positions import Position
 from waterclock.store.connection.moment import one_moment
-from waterclock.store.connection.pool import Connection, Pool, connect_anew
+from waterclock.store.connection.pool import Connection, Pool
 from waterclock.store.connection.statements import statement
 from waterclock.store.connection.transient import PASSES
 from waterclock.store.notices import archived, facts, outbox, snapshot, trips
@@ -35,13 +34,13 @@ from waterclock.store.notices.archived import Archived
 from waterclock.store.notices.facts import Overtaken
 from waterclock.store.readmodels.wait_for_position import Projected
 from waterclock_api.consistency.lag import places_of_all
+from waterclock_api.followers.rounds import in_rounds
 from waterclock_api.notifier.beginning import begin
 
 AT_ONCE = 2_000  # events in one transaction
 LOOK_ANYWAY = 1.0  # s, where nothing wakes us
 NO_SOONER = 0.1  # s between two looks
 STALLED_MS = 2_500  # within a transaction: others wait for what it holds
-BACK_OFF = (0.1, 2.0)  # s, first and longest
 READ_AGAIN = 1.0  # s after a clock that could not be read
 
 _log = logging.getLogger(__name__)
@@ -68,19 +67,17 @@ class Follower:
 
     async def run(self) -> None:
         """Until cancelled; what is unreachable is waited for."""
-        outage = Outage(_log, "judging stopped", "judging resumed")
-        pause = BACK_OFF[0]
-        while True:
-            try:
-                async with await connect_anew(self._pool, work=f"judge {self.partition}") as connection:
-                    async for _ in self._judged(connection):
-                        pause = BACK_OFF[0]
-                        outage.over()
-            except (*PASSES, Overtaken) as error:
-                self.place = self._pending = self._known_book = None
-                outage.failed(error)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, BACK_OFF[1])
+        await in_rounds(
+            self._pool,
+            self._judged,
+            work=f"judge {self.partition}",
+            passes=(*PASSES, Overtaken),
+            failed=self._forget,
+            outage=Outage(_log, "judging stopped", "judging resumed"),
+        )
+
+    def _forget(self) -> None:
+        self.place = self._pending = self._known_book = None
 
     async def _judged(self, connection: Connection) -> AsyncGenerator[None]:
         """Judge on and on; yields whenever all that is archived is judged."""
@@ -98,9 +95,7 @@ class Follower:
                     self._pending = None
                 yield
                 await asyncio.sleep(NO_SOONER)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(await self._until_due(connection)):
-                        await heard.wait()
+                await wait(heard, await self._until_due(connection))
 
     async def _close_breaks_of_other_rules(self, connection: Connection) -> None:
         """Rules have changed since we looked: what those that are no more were told of is over."""

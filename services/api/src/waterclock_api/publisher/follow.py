@@ -8,26 +8,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Collection, Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
+from waterclock.kit.clock import wait
 from waterclock.kit.telemetry import catalog
 from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.model.positions import Position
 from waterclock.store import publishing
 from waterclock.store.connection.moment import one_moment
-from waterclock.store.connection.pool import Connection, Pool, connect_anew
+from waterclock.store.connection.pool import Connection, Pool
 from waterclock.store.connection.transient import PASSES
 from waterclock.store.partitioning import most
 from waterclock.store.publishing import Overtaken, Publishable
 from waterclock.store.readmodels.wait_for_position import Projected
 from waterclock_api.consistency.lag import places_of_all
+from waterclock_api.followers.rounds import in_rounds
 from waterclock_api.publisher.cloud_event import cloud_event
 from waterclock_api.publisher.target import AWAY, Target
 
 AT_ONCE = 100  # events: the largest of them are a megabyte
 LOOK_ANYWAY = 1.0  # s, where nothing wakes us
-BACK_OFF = (0.1, 5.0)  # s, first and longest
 LOST = "archive.lost"
 """The type of the event that says that others are missing: published whatever was asked for."""
 
@@ -71,19 +71,17 @@ class Follower:
 
     async def run(self) -> None:
         """Until cancelled; what is unreachable is waited for."""
-        outage = Outage(_log, "publishing stopped", "publishing resumed")
-        pause = BACK_OFF[0]
-        while True:
-            try:
-                async with await connect_anew(self._pool, work=f"publish {self.partition}") as connection:
-                    async for _ in self._published(connection):
-                        pause = BACK_OFF[0]
-                        outage.over()
-            except (*PASSES, *AWAY, Overtaken) as error:
-                self.place = None
-                outage.failed(error)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, BACK_OFF[1])
+        await in_rounds(
+            self._pool,
+            self._published,
+            work=f"publish {self.partition}",
+            passes=(*PASSES, *AWAY, Overtaken),
+            failed=self._forget,
+            outage=Outage(_log, "publishing stopped", "publishing resumed"),
+        )
+
+    def _forget(self) -> None:
+        self.place = None
 
     async def _published(self, connection: Connection) -> AsyncGenerator[None]:
         """Publish on and on; yields whenever all that is archived is published."""
@@ -95,9 +93,7 @@ class Follower:
                 while await self._publish_some(connection):
                     pass
                 yield
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_ANYWAY):
-                        await heard.wait()
+                await wait(heard, LOOK_ANYWAY)
 
     async def _publish_some(self, connection: Connection) -> bool:
         """Publish the next events; whether there may be more."""

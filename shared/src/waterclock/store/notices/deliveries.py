@@ -39,6 +39,12 @@ class Waiting(NamedTuple):
     sent: int
 
 
+async def any_waits(connection: Connection) -> bool:
+    """Whether any message waits: else there is nothing to look at."""
+    row = await (await connection.execute(statement("any_message_waits"))).fetchone()
+    return row is not None and row[0]
+
+
 async def waiting(connection: Connection, channels: Sequence[str]) -> Mapping[str, Waiting]:
     cursor = await connection.execute(statement("waiting_messages"), {"channels": list(channels)})
     return {channel: Waiting(*numbers) for channel, *numbers in await cursor.fetchall()}
